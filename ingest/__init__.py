@@ -1,0 +1,1 @@
+"""From a camera to frames in the queue."""

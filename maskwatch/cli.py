@@ -1,0 +1,80 @@
+"""The one entry point: looks a verb up by name and hands over.
+
+Verbs are entry points of the group `maskwatch.verbs`, so that `--help` reads names and one-line summaries without
+importing a service, and nothing in the kernel imports upwards.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+
+import click
+
+from maskwatch import __version__
+from maskwatch.errors import ConfigError, MaskwatchError
+
+__all__ = ["main"]
+
+GROUP = "maskwatch.verbs"
+
+SUMMARIES = {
+    "up": "Run everything on this machine.",
+    "ingest": "Read cameras and push their frames.",
+    "worker": "Find faces, follow people, classify masks.",
+    "web": "Serve the site, the streams, the API and the metrics.",
+    "check": "Check the configuration and this machine.",
+    "detect": "Annotate images, folders, videos or a webcam.",
+    "train": "Train a classifier from labelled pictures.",
+    "models": "List and verify the models that are here.",
+}
+"""Shown by `--help`; written here because asking the verbs would import them (0.1 to 0.5 s each)."""
+
+
+class VerbGroup(click.Group):
+    """A click group whose commands are entry points, imported only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the installed verbs, the everyday ones first."""
+        installed = {point.name for point in entry_points(group=GROUP)}
+        known = [name for name in SUMMARIES if name in installed]
+        return known + sorted(installed - set(known))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the verb, or None when there is none of that name."""
+        for point in entry_points(group=GROUP, name=cmd_name):
+            command = point.load()
+            if not isinstance(command, click.Command):
+                raise ConfigError(f"verb {cmd_name}: {point.value} is {type(command).__name__}, expected a command")
+            return command
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of verbs without importing them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, SUMMARIES.get(name, "")) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="maskwatch")
+def cli() -> None:
+    """Maskwatch watches many cameras and tells who wears a face mask properly.
+
+    Results go to stdout, logs to stderr. Exit codes: 0 done, 1 failed, 2 usage or configuration.
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run one verb and exit with its code.
+
+    Args:
+        args: the words after the program's name; None takes them from the command line.
+    """
+    try:
+        cli.main(args=args, prog_name="maskwatch", standalone_mode=True)
+    except ConfigError as error:
+        click.echo(f"maskwatch: {error}", err=True)
+        sys.exit(2)
+    except MaskwatchError as error:
+        click.echo(f"maskwatch: {error}", err=True)
+        sys.exit(1)

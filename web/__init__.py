@@ -1,0 +1,1 @@
+"""What people look at: the site, the streams, the API and the metrics."""

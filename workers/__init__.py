@@ -1,0 +1,1 @@
+"""From frames to people, verdicts and counts."""
