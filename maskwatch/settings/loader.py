@@ -1,0 +1,259 @@
+"""From a YAML file and the environment to checked settings, with errors that name the key, the line and a near key."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from maskwatch.errors import ConfigError
+from maskwatch.settings.model import CameraSettings, Settings
+from maskwatch.settings.source import scrub
+
+__all__ = ["load_settings", "parse_settings"]
+
+ENV_PREFIX = "MASKWATCH_"
+ENV_OF_TOOLS = frozenset({"MASKWATCH_REQUIRE_ALL", "MASKWATCH_CONFIG"})
+"""Variables with our prefix that aren't settings: the test suite's, and the default of `--config`."""
+
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
+_MAX_FILE_BYTES = 4 << 20
+
+_Lines = dict[tuple[str, ...], int]
+
+
+def load_settings(
+    path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None
+) -> Settings:
+    """Read the configuration file and lay the environment and the command line over it.
+
+    Args:
+        path: the YAML file; None means an empty file.
+        environ: the environment, `os.environ` in production.
+        overrides: nested values from the command line, e.g. `{"web": {"port": 9000}}`; they win.
+
+    Returns:
+        Frozen settings with absolute `base`.
+
+    Raises:
+        ConfigError: naming file, line, key and what was expected; never a secret.
+    """
+    if path is None:
+        return parse_settings("", environ, overrides=overrides)
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise ConfigError(f"{path}: {path.stat().st_size} bytes, expected at most {_MAX_FILE_BYTES}")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read: {error.strerror}; give the file with --config FILE") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    return parse_settings(text, environ, name=str(path), base=path.resolve().parent, overrides=overrides)
+
+
+def parse_settings(
+    text: str,
+    environ: Mapping[str, str],
+    *,
+    name: str = "configuration",
+    base: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Parse the text of a configuration file.
+
+    Args:
+        text: YAML.
+        environ: the environment, for `${NAME}` and for `MASKWATCH_...`.
+        name: what to call the text in errors.
+        base: folder that relative paths start from; None means the current one.
+        overrides: nested values that win over file and environment.
+
+    Returns:
+        Frozen settings.
+
+    Raises:
+        ConfigError: as `load_settings`.
+    """
+    data, lines = _parse_yaml(text, name)
+    _overlay(data, _from_environment(environ))
+    _overlay(data, dict(overrides or {}))
+    _apply_defaults(data, lines, name)
+    data = _expand(data, (), environ, lines, name)
+    if "base" in data:
+        raise ConfigError(f"{name}:{lines.get(('base',), 1)}: unknown key 'base'")
+    if base is not None:
+        data["base"] = base
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_messages(error, lines, name))) from None
+
+
+def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], _Lines]:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise ConfigError(f"{where}: not valid YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
+    lines: _Lines = {}
+    if node is None:
+        return {}, lines
+    value = _plain(node, (), lines, name, depth=0)
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name}:1: expected keys such as cameras:, received {type(value).__name__}")
+    return value, lines
+
+
+def _plain(node: yaml.Node, path: tuple[str, ...], lines: _Lines, name: str, depth: int) -> Any:
+    """Turn a YAML node into plain values, noting the line of each key and refusing a key given twice."""
+    lines[path] = node.start_mark.line + 1
+    if depth > 16:
+        raise ConfigError(f"{name}:{lines[path]}: nested more than 16 deep")
+    if isinstance(node, yaml.MappingNode):
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            line = key_node.start_mark.line + 1
+            if key in result:
+                what = "camera" if path == ("cameras",) else "key"
+                raise ConfigError(
+                    f"{name}:{line}: {what} {key!r} is given twice (first in line {lines[(*path, key)]}); rename one"
+                )
+            result[key] = _plain(value_node, (*path, key), lines, name, depth + 1)
+            lines[(*path, key)] = line
+        return result
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, (*path, str(i)), lines, name, depth + 1) for i, item in enumerate(node.value)]
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_object(node)
+    except (yaml.YAMLError, ValueError):
+        raise ConfigError(f"{name}:{lines[path]}: this value can't be read; put it in quotes") from None
+    finally:
+        loader.dispose()
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Collect MASKWATCH_A__B=value as {"a": {"b": value}}; values are YAML scalars."""
+    data: dict[str, Any] = {}
+    for variable in sorted(environ):
+        if not variable.startswith(ENV_PREFIX) or variable in ENV_OF_TOOLS:
+            continue
+        keys = variable[len(ENV_PREFIX) :].split("__")
+        keys = [keys[0].lower(), *(k if keys[0] == "CAMERAS" and i == 0 else k.lower() for i, k in enumerate(keys[1:]))]
+        _check_environment_name(variable, keys)
+        try:
+            value = yaml.safe_load(environ[variable])
+        except yaml.YAMLError:
+            value = environ[variable]
+        target = data
+        for key in keys[:-1]:
+            target = target.setdefault(key, {})
+        target[keys[-1]] = value
+    return data
+
+
+def _check_environment_name(variable: str, keys: list[str]) -> None:
+    top = [*(n for n in Settings.model_fields if n != "base"), "defaults"]
+    if keys[0] in top and all(keys):
+        return
+    near = difflib.get_close_matches(keys[0], top, n=1)
+    hint = f"; did you mean {ENV_PREFIX}{near[0].upper()}?" if near else ""
+    raise ConfigError(f"environment variable {variable}: no setting of that name{hint}")
+
+
+def _overlay(data: dict[str, Any], top: Mapping[str, Any]) -> None:
+    for key, value in top.items():
+        if isinstance(value, Mapping) and isinstance(data.get(key), dict):
+            _overlay(data[key], value)
+        else:
+            data[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _apply_defaults(data: dict[str, Any], lines: _Lines, name: str) -> None:
+    """Lay `defaults:` under every camera; the keys of `defaults:` itself are checked here."""
+    defaults = data.pop("defaults", None) or {}
+    if not isinstance(defaults, dict):
+        raise ConfigError(f"{name}:{lines.get(('defaults',), 1)}: defaults: expected keys such as fps:")
+    allowed = [field for field in CameraSettings.model_fields if field != "source"]
+    for key in defaults:
+        if key not in allowed:
+            raise ConfigError(f"{name}:{lines.get(('defaults', key), 1)}: defaults: {_unknown(key, allowed)}")
+    cameras = data.get("cameras")
+    if cameras is None:
+        data.pop("cameras", None)
+        return
+    if isinstance(cameras, dict):
+        for camera, options in cameras.items():
+            if isinstance(options, dict):
+                cameras[camera] = {**defaults, **options}
+                for key in defaults:
+                    lines.setdefault(("cameras", camera, key), lines.get(("defaults", key), 1))
+
+
+def _expand(value: Any, path: tuple[str, ...], environ: Mapping[str, str], lines: _Lines, name: str) -> Any:
+    """Replace ${NAME} in every text; in the user part of a URL the value is percent-encoded."""
+    if isinstance(value, dict):
+        return {key: _expand(item, (*path, key), environ, lines, name) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, (*path, str(i)), environ, lines, name) for i, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    user_part_ends = value.rfind("@") if "://" in value else -1
+
+    def replace(match: re.Match[str]) -> str:
+        variable = match["name"]
+        if variable not in environ:
+            raise ConfigError(
+                f"{name}:{lines.get(path, 1)}: {'.'.join(path)}: environment variable {variable} is not set"
+            )
+        secret = environ[variable]
+        return quote(secret, safe="") if match.start() < user_part_ends else secret
+
+    return _VARIABLE.sub(replace, value)
+
+
+def _unknown(key: str, allowed: list[str]) -> str:
+    near = difflib.get_close_matches(key, allowed, n=1)
+    return f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(allowed)}")
+
+
+def _messages(error: ValidationError, lines: _Lines, name: str) -> list[str]:
+    messages = []
+    for problem in error.errors(include_url=False, include_input=False):
+        path = tuple(str(part) for part in problem["loc"] if part != "[key]")
+        line = next((lines[path[:n]] for n in range(len(path), -1, -1) if path[:n] in lines), None)
+        where = f"{name}:{line}" if line else name
+        if problem["type"] == "extra_forbidden":
+            text = _unknown(path[-1], _fields_at(path[:-1]))
+            messages.append(f"{where}: {'.'.join(path[:-1]) or 'top level'}: {text}")
+        elif problem["type"] == "missing":
+            messages.append(f"{where}: {'.'.join(path[:-1])}: key {path[-1]!r} is missing")
+        elif problem["type"] == "string_pattern_mismatch" and path[:1] == ("cameras",):
+            messages.append(
+                f"{where}: camera name {path[-1]!r}: expected letters, digits, - and _ (at most 63, not first - or _)"
+            )
+        else:
+            text = problem["msg"].removeprefix("Value error, ")
+            messages.append(f"{where}: {'.'.join(path) or 'top level'}: {scrub(text[0].lower() + text[1:])}")
+    return messages
+
+
+def _fields_at(path: tuple[str, ...]) -> list[str]:
+    if path[:1] == ("cameras",):
+        return list(CameraSettings.model_fields)
+    model: type[BaseModel] = Settings
+    for key in path:
+        field = model.model_fields.get(key)
+        annotation = field.annotation if field else None
+        args = [a for a in (annotation, *getattr(annotation, "__args__", ())) if isinstance(a, type)]
+        model = next((a for a in args if issubclass(a, BaseModel)), Settings)
+    names = [field for field in model.model_fields if field != "base"]
+    return [*names, "defaults"] if model is Settings else names

@@ -1,0 +1,174 @@
+"""The fields of the configuration, each with its unit and bounds."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from maskwatch.settings.source import Source, parse_source, scrub
+from maskwatch.types import Profile
+
+__all__ = [
+    "CAMERA_NAME_PATTERN",
+    "CameraSettings",
+    "LogSettings",
+    "MetricsSettings",
+    "RedisSettings",
+    "Settings",
+    "WebSettings",
+    "WorkerSettings",
+    "is_loopback",
+]
+
+CAMERA_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
+"""Safe in a URL, a Redis key, a metric label and a file name."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, str_strip_whitespace=True)
+
+
+class RedisSettings(_Part):
+    """Where the two logical Redis servers are."""
+
+    live: SecretStr = Field(description="URL of the disposable server: frames, leases, tracks, results, counters")
+    durable: SecretStr = Field(description="URL of the server that keeps events and jobs")
+
+    @field_validator("live", "durable")
+    @classmethod
+    def _is_redis_url(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("expected a URL that begins with redis://, rediss:// or unix://")
+        return value
+
+    @property
+    def is_single(self) -> bool:
+        """Whether one server does both jobs, so that losing live frames and losing events are one thing."""
+        return self.live == self.durable
+
+
+class CameraSettings(_Part):
+    """One camera, its defaults already applied."""
+
+    source: SecretStr = Field(description="URL, webcam:N, /dev/videoN, video file or folder of images")
+    fps: float = Field(default=5.0, ge=0.1, le=60, description="frames per second to analyse")
+    width: int = Field(default=640, ge=64, le=3840, description="pixels; wider frames are scaled down, never up")
+    rotate: Literal[0, 90, 180, 270] = Field(default=0, description="degrees clockwise")
+    enabled: bool = True
+    transport: Literal["tcp", "udp"] = Field(default="tcp", description="of RTSP")
+    on: str | None = Field(default=None, description="name of the only ingest that may hold this camera")
+    loop: bool = Field(default=False, description="play a file or folder again when it ends")
+    timeout_s: float = Field(default=5.0, ge=1, le=60, description="seconds that opening or reading may take")
+    detector: Literal["maskwatch", "haar", "ssd"] = "maskwatch"
+    profile: Profile = Profile.ACCURATE
+
+    def parsed(self, base: Path | None = None) -> Source:
+        """Return the parsed source, with its credentials; relative paths start at `base`."""
+        return parse_source(self.source.get_secret_value(), base)
+
+    @property
+    def shown_source(self) -> str:
+        """The source as people may see it: without credentials."""
+        return scrub(self.source.get_secret_value())
+
+    @field_validator("source")
+    @classmethod
+    def _is_source(cls, value: SecretStr) -> SecretStr:
+        parse_source(value.get_secret_value())
+        return value
+
+
+class WorkerSettings(_Part):
+    """How workers run the networks."""
+
+    processes: int | None = Field(default=None, ge=1, le=256, description="that `up` starts; empty: one per core")
+    batch: int = Field(default=8, ge=1, le=128, description="frames taken at once")
+    threads: int = Field(default=1, ge=1, le=64, description="inference threads of one worker")
+    engine: Literal["auto", "litert", "keras"] = "auto"
+    engine_fallback: Literal["litert", "none"] = "litert"
+    min_face_px: int = Field(default=24, ge=8, le=512, description="smaller faces don't vote on a verdict")
+
+
+class WebSettings(_Part):
+    """Where the site listens and how much it gives away."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535, description="0 picks a free one")
+    insecure: bool = Field(default=False, description="allow a host other than loopback without a login")
+    max_streams: int = Field(default=64, ge=1, le=1024, description="open streams; one more is answered 503")
+    max_stream_fps: float = Field(default=15.0, ge=0.5, le=60)
+
+    @model_validator(mode="after")
+    def _loopback_unless_insecure(self) -> WebSettings:
+        if not self.insecure and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host} can be reached from other machines and there is no login; "
+                "use 127.0.0.1, or spell out insecure: true (--insecure)"
+            )
+        return self
+
+
+class MetricsSettings(_Part):
+    """Where each process other than the site shows its own metrics."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535, description="0 picks a free one; needed with several on one machine")
+    advertise: str | None = Field(default=None, description="HOST or HOST:PORT under which Prometheus reaches it")
+
+
+class LogSettings(_Part):
+    """What is logged and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = Field(default="auto", description="auto: console on a terminal")
+
+
+def _default_state_dir() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "maskwatch"
+
+
+class Settings(_Part):
+    """The whole configuration."""
+
+    redis: RedisSettings | None = Field(default=None, description="empty: `up` starts servers of its own")
+    state_dir: Path = Field(default_factory=_default_state_dir, description="where `up` keeps data and logs")
+    cameras: dict[Annotated[str, Field(pattern=CAMERA_NAME_PATTERN)], CameraSettings] = Field(default_factory=dict)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    base: Path = Field(default_factory=Path.cwd, description="folder that relative paths start from", exclude=True)
+
+    @field_validator("redis", mode="before")
+    @classmethod
+    def _one_url_for_both(cls, value: object) -> object:
+        return {"live": value, "durable": value} if isinstance(value, str) else value
+
+    def require_redis(self) -> RedisSettings:
+        """Return the Redis addresses.
+
+        Raises:
+            ConfigError: if there are none; only `up` can do without.
+        """
+        from maskwatch.errors import ConfigError
+
+        if self.redis is None:
+            raise ConfigError(
+                "redis: is missing from the configuration; give redis: {live: URL, durable: URL} or "
+                "MASKWATCH_REDIS__LIVE and MASKWATCH_REDIS__DURABLE, or use `maskwatch up`, which starts its own"
+            )
+        return self.redis
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach a listening host name or address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,113 @@
+"""What the `source:` of a camera may be, and how it is written where people can read it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from maskwatch.errors import ConfigError
+
+__all__ = ["Source", "SourceKind", "parse_source", "scrub"]
+
+_CREDENTIALS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#\"']*@")
+_SECRET_QUERY = re.compile(
+    r"(?P<key>[?&](?:pass|passwd|password|pwd|token|key|api_key|auth|secret|user|usr|username|loginuse|loginpas)=)[^&\s\"'#]+",
+    re.IGNORECASE,
+)
+_WEBCAM = re.compile(r"^webcam:(?P<index>\d{1,3})$")
+
+
+class SourceKind(StrEnum):
+    """How a source is read, and whether it belongs to one machine."""
+
+    RTSP = "rtsp"
+    URL = "url"
+    WEBCAM = "webcam"
+    VIDEO = "video"
+    FOLDER = "folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A parsed source.
+
+    Attributes:
+        kind: how to read it.
+        location: a URL with its credentials, a path, or a V4L2 device such as `/dev/video0`. Never shown to anyone.
+    """
+
+    kind: SourceKind
+    location: str
+
+    @property
+    def is_live(self) -> bool:
+        """Whether time passes at the source whether or not somebody reads it."""
+        return self.kind in (SourceKind.RTSP, SourceKind.URL, SourceKind.WEBCAM)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only one machine can read it."""
+        return self.kind in (SourceKind.WEBCAM, SourceKind.VIDEO, SourceKind.FOLDER)
+
+    def __repr__(self) -> str:
+        """Show the source without credentials."""
+        return f"Source({self.kind.value}, {scrub(self.location)!r})"
+
+
+def scrub(text: str) -> str:
+    """Take credentials out of every URL in a text.
+
+    Args:
+        text: a URL, or a message that may contain some.
+
+    Returns:
+        The text with `user:password@` and the values of secret-looking query keys replaced by `***`.
+    """
+    text = _CREDENTIALS.sub(r"\g<scheme>***@", text)
+    return _SECRET_QUERY.sub(r"\g<key>***", text)
+
+
+def parse_source(text: str, base: Path | None = None) -> Source:
+    """Tell what a source is from how it is written.
+
+    Args:
+        text: `rtsp://...`, any other URL that FFmpeg reads, `webcam:N`, `/dev/videoN`, or the path of a video file or
+            an image folder.
+        base: folder that relative paths start from; None leaves them as they are.
+
+    Returns:
+        The parsed source; files need not exist yet.
+
+    Raises:
+        ConfigError: if the text is empty or a URL has no host.
+    """
+    if not text.strip():
+        raise ConfigError("source is empty; expected a URL, webcam:N, /dev/videoN, a video file or a folder of images")
+    if (webcam := _WEBCAM.match(text)) is not None:
+        return Source(SourceKind.WEBCAM, f"/dev/video{webcam['index']}")
+    if text.startswith("/dev/video"):
+        return Source(SourceKind.WEBCAM, text)
+    if "://" in text:
+        return _parse_url(text)
+    path = Path(text).expanduser()
+    if base is not None and not path.is_absolute():
+        path = base / path
+    return Source(SourceKind.FOLDER if path.is_dir() else SourceKind.VIDEO, str(path))
+
+
+def _parse_url(text: str) -> Source:
+    try:
+        parts = urlsplit(text)
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_valid = False
+        parts = urlsplit("")
+    if not port_is_valid or (not parts.hostname and parts.scheme != "file"):
+        raise ConfigError(f"source {scrub(text)!r} is not a URL with a host and a valid port")
+    if parts.scheme == "file":
+        return Source(SourceKind.VIDEO, parts.path)
+    kind = SourceKind.RTSP if parts.scheme in ("rtsp", "rtsps") else SourceKind.URL
+    return Source(kind, text)
