@@ -1,0 +1,80 @@
+"""A process' own facts for Prometheus: stages, batches, memory. Counts about cameras come from the site alone."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram, start_http_server
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from maskwatch import __version__
+from maskwatch.errors import ConfigError
+from maskwatch.settings.model import MetricsSettings
+
+__all__ = ["ProcessMetrics"]
+
+_STAGE_BUCKETS_S = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0, 2.0)
+_BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class ProcessMetrics:
+    """The metrics of one process, in a registry of its own.
+
+    Args:
+        service: ingest, worker, web, ...; a label of `maskwatch_build_info`.
+    """
+
+    def __init__(self, service: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        Gauge("maskwatch_build_info", "Version of this process", ["version", "service"], registry=self.registry).labels(
+            __version__, service
+        ).set(1)
+        self._stage = Histogram(
+            "maskwatch_stage_seconds",
+            "Time of one call of a stage",
+            ["stage"],
+            buckets=_STAGE_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.batch_size = Histogram(
+            "maskwatch_batch_size", "Frames in one batch", buckets=_BATCH_BUCKETS, registry=self.registry
+        )
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """Record one call of a stage that took `seconds`."""
+        self._stage.labels(stage).observe(seconds)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the body as one call of the stage `name`."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.observe(name, time.monotonic() - began)
+
+    def serve(self, settings: MetricsSettings) -> str:
+        """Start answering `/metrics` in a daemon thread.
+
+        Returns:
+            HOST:PORT under which Prometheus reaches it.
+
+        Raises:
+            ConfigError: if the address can't be listened on.
+        """
+        try:
+            server, _thread = start_http_server(settings.port, settings.host, registry=self.registry)
+        except OSError as error:
+            raise ConfigError(
+                f"metrics: can't listen on {settings.host}:{settings.port}: {error.strerror}; "
+                "give another metrics.port, or 0 for a free one"
+            ) from error
+        port = server.server_port
+        advertised = settings.advertise or (socket.getfqdn() if settings.host in ("0.0.0.0", "::") else settings.host)
+        return advertised if ":" in advertised else f"{advertised}:{port}"
