@@ -13,7 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from maskwatch import __version__
 from maskwatch.errors import ConfigError
-from maskwatch.settings.model import MetricsSettings
+from maskwatch.settings.model import MetricsSettings, is_loopback
 
 __all__ = ["ProcessMetrics"]
 
@@ -76,5 +76,5 @@ class ProcessMetrics:
                 "give another metrics.port, or 0 for a free one"
             ) from error
         port = server.server_port
-        advertised = settings.advertise or (socket.getfqdn() if settings.host in ("0.0.0.0", "::") else settings.host)
+        advertised = settings.advertise or (settings.host if is_loopback(settings.host) else socket.getfqdn())
         return advertised if ":" in advertised else f"{advertised}:{port}"
