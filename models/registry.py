@@ -1,0 +1,174 @@
+"""Where models are found, and the check that a file is the one its manifest names before a byte of it is parsed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from maskwatch.errors import ChecksumMismatch, LabelMismatch, ModelError
+from maskwatch.types import LABELS
+from models.manifest import EngineName, FileSpec, Manifest, ModelKind, read_manifest
+
+__all__ = ["ModelEntry", "Registry", "sha256_of"]
+
+MANIFEST = "manifest.json"
+CARD = "CARD.md"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model that is here: its folder and its manifest.
+
+    Attributes:
+        folder: where the files lie.
+        manifest: what the model says of itself.
+    """
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def label(self) -> str:
+        """Return name and version as shown to people, e.g. "maskwatch-mask 1.0.0"."""
+        return f"{self.manifest.name} {self.manifest.version}"
+
+    def file_for(self, engine: EngineName, size_wh: tuple[int, int] | None = None) -> FileSpec:
+        """Pick the file for an engine and an input size.
+
+        Args:
+            engine: what will read it.
+            size_wh: width and height in pixels; None takes the manifest's first size.
+
+        Raises:
+            ModelError: if the model has no such size, or no file of it for this engine.
+        """
+        sizes = self.manifest.input.sizes_wh
+        wanted = size_wh or sizes[0]
+        if wanted not in sizes:
+            known = ", ".join(f"{w}x{h}" for w, h in sizes)
+            raise ModelError(
+                f"model {self.label}: expected an input of {known}, received {wanted[0]}x{wanted[1]}; "
+                "use one of its sizes"
+            )
+        for file in self.manifest.files:
+            if file.engine is engine and file.size_wh in (wanted, None):
+                return file
+        engines = ", ".join(sorted({file.engine.value for file in self.manifest.files}))
+        raise ModelError(
+            f"model {self.label}: no {engine} file for {wanted[0]}x{wanted[1]} (it has files for: {engines}); "
+            "use another engine"
+        )
+
+    def read(self, file: FileSpec) -> bytes:
+        """Read one file whole and check it; what is parsed afterwards are exactly the bytes that were checked.
+
+        Raises:
+            ModelError: if the file is missing, unreadable, or outside the model's folder.
+            ChecksumMismatch: if it isn't the file that the manifest names.
+        """
+        path = self.folder / file.path
+        if path.resolve().parent != self.folder.resolve():
+            raise ModelError(f"model file {path}: leads out of the model's folder; install the model again")
+        try:
+            with path.open("rb") as stream:
+                content = stream.read(file.size_bytes + 1)
+        except OSError as error:
+            raise ModelError(f"model file {path}: can't be read ({error.strerror}); install the model again") from error
+        received = hashlib.sha256(content).hexdigest()
+        if received != file.sha256:
+            raise ChecksumMismatch(
+                f"model file {path}: expected sha256 {file.sha256} ({file.size_bytes} bytes), received {received} "
+                f"({path.stat().st_size} bytes); the file was changed or cut short: install the model again"
+            )
+        return content
+
+    def require(self, kind: ModelKind, labels: Sequence[str]) -> None:
+        """Check that this model is of a kind and speaks of these labels in this order.
+
+        Raises:
+            ModelError: if it is of another kind.
+            LabelMismatch: if its labels or their order differ.
+        """
+        if self.manifest.kind is not kind:
+            raise ModelError(
+                f"model {self.label}: expected a {kind}, received a {self.manifest.kind}; name another model"
+            )
+        if self.manifest.labels != tuple(labels):
+            raise LabelMismatch(
+                f"model {self.label}: expected labels {', '.join(labels)}, received {', '.join(self.manifest.labels)}; "
+                "the order counts: use a model that was trained with these labels"
+            )
+
+
+class Registry:
+    """The models in one folder, each in a sub-folder of its own name.
+
+    Args:
+        root: the folder; None takes the models that are shipped with Maskwatch.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root if root is not None else Path(__file__).parent / "weights"
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the sub-folders that hold a manifest, sorted; nothing is opened."""
+        if not self.root.is_dir():
+            return ()
+        return tuple(sorted(path.parent.name for path in self.root.glob(f"*/{MANIFEST}")))
+
+    def list(self) -> tuple[ModelEntry, ...]:
+        """Return every model, by name.
+
+        Raises:
+            ModelError: if a manifest can't be used.
+        """
+        return tuple(self.get(name) for name in self.names())
+
+    def get(self, name: str) -> ModelEntry:
+        """Return one model; its weights are not opened yet.
+
+        Raises:
+            ModelError: if there is none of that name, or its manifest can't be used.
+            LabelMismatch: if it is a classifier of other labels than `maskwatch.types.LABELS`.
+        """
+        names = self.names()
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names) or 'none'}"
+            raise ModelError(f"model {name}: not found in {self.root}; {hint}")
+        manifest = read_manifest(self.root / name / MANIFEST)
+        if manifest.name != name:
+            raise ModelError(
+                f"model manifest {self.root / name / MANIFEST}: expected name {name} (its folder), "
+                f"received {manifest.name}; rename the folder or correct the manifest"
+            )
+        entry = ModelEntry(self.root / name, manifest)
+        if manifest.kind is ModelKind.CLASSIFIER:
+            entry.require(ModelKind.CLASSIFIER, LABELS)
+        return entry
+
+    def verify(self, name: str) -> tuple[FileSpec, ...]:
+        """Read every file of a model and compare checksums; also wants its card.
+
+        Returns:
+            The files that were checked.
+
+        Raises:
+            ModelError: if the manifest, the card or a file is missing or can't be used.
+            ChecksumMismatch: if a file isn't the one that the manifest names.
+        """
+        entry = self.get(name)
+        if not (entry.folder / CARD).is_file():
+            raise ModelError(f"model {entry.label}: no {CARD} in {entry.folder}; install the model again")
+        for file in entry.manifest.files:
+            entry.read(file)
+        return entry.manifest.files
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hexadecimal sha256 of a file, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
