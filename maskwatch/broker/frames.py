@@ -1,0 +1,209 @@
+"""The frame queue: conflating, fair, ordered per camera.
+
+A camera has a frame that waits (`next`), one that a worker holds (`taken`) and one that was analysed last (`shown`);
+a newer frame replaces the one that waits. Cameras are handed out least recently served first, at most one turn of a
+camera is out at a time, and a turn is leased: a worker that dies loses that frame and nothing else.
+
+Ages, deadlines and ranks are Redis' own; no clock of any host is sent or compared.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, cast
+
+import redis
+import structlog
+
+from maskwatch.broker import keys, wire
+from maskwatch.broker.connect import LONGEST_WAIT_S, translated
+from maskwatch.broker.messages import (
+    CameraInfo,
+    Done,
+    DoneStatus,
+    Offer,
+    OfferStatus,
+    Taken,
+    TakenKind,
+)
+from maskwatch.broker.script import read_script, run_script, with_script
+from maskwatch.errors import QueueError, WireError
+from maskwatch.types import FrameResult, FrameStatus, Verdict
+
+__all__ = ["MOST_STATE_BYTES", "FrameQueue"]
+
+MOST_STATE_BYTES = 4096
+"""Tracks of one camera; the state passes through a script, whose time is everybody's."""
+
+_SHORTEST_WAIT_S = 0.05
+"""Servers look at blocked clients ten times a second: less isn't kept, and 0 would wait for ever."""
+
+_Turn = tuple[bytes, bytes, bytes, bytes, bytes, bytes, int, bytes, bytes, int]
+
+
+class FrameQueue:
+    """Frames on their way from ingest to the workers and back.
+
+    Not for several threads at once: a client that waits in `take` is busy.
+    """
+
+    def __init__(self, client: redis.Redis, *, lease_ms: int = 5000) -> None:
+        """Use a client.
+
+        Args:
+            client: as `connect` makes it.
+            lease_ms: for how long a turn belongs to a worker that doesn't renew it.
+        """
+        self._client = client
+        self._lease_ms = lease_ms
+        self._log = structlog.get_logger()
+
+    def offer(self, offer: Offer) -> OfferStatus:
+        """Make a frame the camera's next one; one round trip.
+
+        Raises:
+            BrokerDown: if Redis can't be reached; whether the frame arrived isn't known then, so it may be offered
+                again under the same id.
+            QueueError: if Redis refuses it, for want of memory above all.
+        """
+        script = read_script("offer")
+        staged = keys.staged_key(offer.camera)
+        meta = wire.pack_meta(wire.FrameMeta(offer.size_wh, offer.media_time_s))
+        age_ms = max(0, round(offer.age_s * 1000))
+        dropped = [part for reason, number in offer.dropped.items() for part in (reason.value, number)]
+
+        def send() -> Any:
+            # Sent as a whole again when the server has forgotten the script: the picture that is staged by then may be
+            # that of a process which believes to hold this camera still.
+            with self._client.pipeline(transaction=True) as batch:
+                batch.set(staged, offer.jpeg)
+                batch.evalsha(
+                    script.sha, 1, staged, offer.camera, offer.epoch, offer.frame_id, meta, str(age_ms), *dropped
+                )
+                return batch.execute()[1]
+
+        with translated(self._client, f"offering a frame of {offer.camera}"):
+            return OfferStatus(with_script(self._client, script, send).decode())
+
+    def take(self, n: int, wait_s: float = 1.0) -> list[Taken]:
+        """Lease the turns of up to n cameras; two round trips, and up to two more after having waited.
+
+        Args:
+            n: at most this many.
+            wait_s: how long to wait when nothing is ready, in seconds; at most `LONGEST_WAIT_S`.
+
+        Returns:
+            Turns of different cameras, the least recently served first; empty when nothing became ready in time.
+
+        Raises:
+            BrokerDown: if Redis can't be reached; turns that may have been handed out come back by themselves.
+            QueueError: if Redis answers with an error.
+        """
+        with translated(self._client, "taking frames"):
+            soonest_s, turns = self._hand_out(n)
+            if not turns and wait_s > 0:
+                wait_s = max(_SHORTEST_WAIT_S, min(wait_s, soonest_s, LONGEST_WAIT_S))
+                self._client.bzpopmin(keys.BELL, timeout=cast(int, wait_s))
+                _, turns = self._hand_out(n)
+            return self._with_pictures(turns) if turns else []
+
+    def renew(self, taken: Sequence[Taken]) -> list[bool]:
+        """Prolong leases; one round trip.
+
+        Returns:
+            For each: whether it is still held. A lost one's frame is counted already, so its work can be dropped.
+
+        Raises:
+            BrokerDown: if Redis can't be reached.
+            QueueError: if Redis answers with an error.
+        """
+        if not taken:
+            return []
+        args = [part for one in taken for part in (one.camera, one.token)]
+        with translated(self._client, "renewing leases"):
+            answers = run_script(self._client, "renew", [keys.LEASES], [self._lease_ms, *args])
+        return [bool(answer) for answer in answers]
+
+    def done(self, items: Sequence[Done]) -> list[DoneStatus]:
+        """Commit results, states and counters of a batch; one round trip.
+
+        Raises:
+            BrokerDown: if Redis can't be reached; the batch may be sent again as it is, what arrived is `REPEATED`.
+            QueueError: if a state is larger than `MOST_STATE_BYTES` (nothing is written then), or Redis answers with
+                an error.
+        """
+        if not items:
+            return []
+        for item in items:
+            if len(item.state) > MOST_STATE_BYTES:
+                raise QueueError(
+                    f"state of camera {item.camera}: expected at most {MOST_STATE_BYTES} bytes, "
+                    f"received {len(item.state)}; keep fewer tracks or shorter histories"
+                )
+        args: list[str | bytes] = []
+        for item in items:
+            outcome = "analysed" if item.result.status is FrameStatus.OK else "decode_error"
+            result = wire.pack_result(item.result)
+            args += [item.camera, item.epoch, item.token, outcome, result, item.state, _counts(item.result)]
+        with translated(self._client, "finishing a batch"):
+            answers = run_script(self._client, "done", [keys.LEASES], args)
+        return [DoneStatus(answer.decode()) for answer in answers]
+
+    def _hand_out(self, n: int) -> tuple[float, list[_Turn]]:
+        tokens = [secrets.token_hex(8) for _ in range(n)]
+        soonest_ms, turns = run_script(self._client, "take", [keys.READY], [self._lease_ms, *tokens])
+        return soonest_ms / 1000, turns
+
+    def _with_pictures(self, turns: Sequence[_Turn]) -> list[Taken]:
+        """Fetch the pictures; a turn that was taken back in between (removed, flushed) is left out."""
+        with self._client.pipeline(transaction=False) as batch:
+            for turn in turns:
+                camera = turn[0].decode()
+                batch.get(keys.taken_key(camera))
+                # Read after the picture: if the turn is still ours, so was the picture.
+                batch.hget(keys.camera_key(camera), "token")
+            answers = batch.execute()
+        taken = []
+        unreadable: list[str | bytes] = []
+        for turn, jpeg, token in zip(turns, answers[::2], answers[1::2], strict=True):
+            if token != turn[2] or (jpeg is None and turn[3] == b"frame"):
+                continue
+            try:
+                taken.append(_taken(turn, jpeg or b""))
+            except WireError as error:
+                self._log.warning("frame.unreadable", camera=turn[0].decode(), error=str(error))
+                unreadable += [turn[0], turn[1], turn[2], "unreadable", b"", b"", ""]
+        if unreadable:
+            run_script(self._client, "done", [keys.LEASES], unreadable)
+        return taken
+
+
+def _taken(turn: _Turn, jpeg: bytes) -> Taken:
+    camera = turn[0].decode()
+    where = f"camera {camera}"
+    kind = TakenKind(turn[3].decode())
+    meta = wire.unpack_meta(turn[5], where) if kind is TakenKind.FRAME else wire.FrameMeta((0, 0), 0.0)
+    return Taken(
+        camera=camera,
+        epoch=turn[1].decode(),
+        token=turn[2].decode(),
+        kind=kind,
+        frame_id=turn[4].decode(),
+        jpeg=jpeg,
+        size_wh=meta.size_wh,
+        age_s=turn[6] / 1000,
+        media_time_s=meta.media_time_s,
+        state=turn[7],
+        info=wire.unpack_info(turn[8], where) if turn[8] else CameraInfo(camera),
+        alone=bool(turn[9]),
+    )
+
+
+def _counts(result: FrameResult) -> str:
+    people = Counter(f"people:{verdict}" for verdict in result.closed)
+    faces = Counter(f"faces:{person.label}" for person in result.people if person.seen and person.label is not None)
+    present = Counter(f"present:{person.verdict}" for person in result.people)
+    gauges = {f"present:{verdict}": present[f"present:{verdict}"] for verdict in Verdict}
+    return " ".join(f"{field}={number}" for field, number in {**people, **faces, **gauges}.items())

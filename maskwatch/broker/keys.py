@@ -1,0 +1,135 @@
+"""Names of everything in Redis; nothing else in the code spells a key.
+
+All keys begin with one hash tag, so that they live in one slot of a Redis Cluster and one script may touch them all.
+
+    {mw}:camera:NAME    hash    what is known of a camera: epoch, holder, slots' metadata, state, lease, result
+    {mw}:counts:NAME    hash    its counters, one field each (see COUNTERS)
+    {mw}:staged:NAME    string  a picture on its way into `next`, within one MULTI
+    {mw}:next:NAME      string  the picture that waits
+    {mw}:taken:NAME     string  the picture that a worker holds
+    {mw}:shown:NAME     string  the newest analysed picture
+    {mw}:configured     hash    camera -> CameraInfo, what ingest registered
+    {mw}:known          set     cameras that have counters, retiring ones included
+    {mw}:ready          zset    cameras with something to take -> sequence number of their last serving
+    {mw}:leases         zset    cameras in flight -> deadline, ms of the server's clock
+    {mw}:failed         zset    cameras over which workers died -> when the next try is allowed, ms
+    {mw}:holds          zset    cameras held -> deadline, ms
+    {mw}:ingests        zset    ingest processes alive -> deadline, ms
+    {mw}:processes      zset    KIND/NAME of registered processes -> deadline, ms
+    {mw}:process_infos  hash    KIND/NAME -> ProcessInfo
+    {mw}:served         string  the sequence number of servings
+    {mw}:bell           zset    has a member while somebody should take
+    {mw}:latency        hash    histogram, capture to result
+    {mw}:wait           hash    histogram, offer to take
+    {mw}:removed        hash    sums of the counters of cameras that are gone
+"""
+
+from __future__ import annotations
+
+from maskwatch.types import DropReason, EventKind, MaskLabel, Verdict
+
+__all__ = [
+    "ANALYSED",
+    "BELL",
+    "CAPTURED",
+    "CONFIGURED",
+    "COUNTERS",
+    "HISTOGRAM_BUCKETS_S",
+    "HOLDS",
+    "INGESTS",
+    "KNOWN",
+    "LATENCY",
+    "LEASES",
+    "PRESENT",
+    "PROCESSES",
+    "PROCESS_INFOS",
+    "READY",
+    "REMOVED",
+    "WAIT",
+    "camera_key",
+    "lua_prelude",
+    "next_key",
+    "shown_key",
+    "staged_key",
+    "taken_key",
+]
+
+TAG = "{mw}:"
+CAMERA = TAG + "camera:"
+COUNTS = TAG + "counts:"
+STAGED = TAG + "staged:"
+NEXT = TAG + "next:"
+TAKEN = TAG + "taken:"
+SHOWN = TAG + "shown:"
+CONFIGURED = TAG + "configured"
+KNOWN = TAG + "known"
+READY = TAG + "ready"
+LEASES = TAG + "leases"
+FAILED = TAG + "failed"
+HOLDS = TAG + "holds"
+INGESTS = TAG + "ingests"
+PROCESSES = TAG + "processes"
+PROCESS_INFOS = TAG + "process_infos"
+SERVED = TAG + "served"
+BELL = TAG + "bell"
+LATENCY = TAG + "latency"
+WAIT = TAG + "wait"
+REMOVED = TAG + "removed"
+
+CAPTURED = "captured"
+ANALYSED = "analysed"
+PRESENT = tuple(f"present:{verdict}" for verdict in Verdict)
+"""Gauges, so they are replaced rather than summed."""
+
+COUNTERS = (
+    CAPTURED,
+    ANALYSED,
+    *(f"dropped:{reason}" for reason in DropReason),
+    *(f"faces:{label}" for label in MaskLabel),
+    *(f"people:{verdict}" for verdict in Verdict),
+    *(f"events:{kind}" for kind in EventKind),
+    *PRESENT,
+)
+"""Every field of a camera's counters; all are created at 0 together, so that `increase()` sees the first one."""
+
+HISTOGRAM_BUCKETS_S = (0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+"""Upper bounds in seconds, the same for all workers for ever: sums over workers and time need equal buckets."""
+
+
+def camera_key(camera: str) -> str:
+    """Return the key of the hash that describes a camera."""
+    return CAMERA + camera
+
+
+def staged_key(camera: str) -> str:
+    """Return the key of a picture on its way in."""
+    return STAGED + camera
+
+
+def next_key(camera: str) -> str:
+    """Return the key of the picture that waits."""
+    return NEXT + camera
+
+
+def taken_key(camera: str) -> str:
+    """Return the key of the picture that a worker holds."""
+    return TAKEN + camera
+
+
+def shown_key(camera: str) -> str:
+    """Return the key of the newest analysed picture."""
+    return SHOWN + camera
+
+
+def lua_prelude() -> str:
+    """Return the Lua lines that tell the scripts the names in this module."""
+    names = {
+        "CAMERA": CAMERA, "COUNTS": COUNTS, "STAGED": STAGED, "NEXT": NEXT, "TAKEN": TAKEN, "SHOWN": SHOWN,
+        "CONFIGURED": CONFIGURED, "KNOWN": KNOWN, "READY": READY, "LEASES": LEASES, "FAILED": FAILED, "HOLDS": HOLDS,
+        "INGESTS": INGESTS, "PROCESSES": PROCESSES, "PROCESS_INFOS": PROCESS_INFOS, "SERVED": SERVED, "BELL": BELL,
+        "LATENCY": LATENCY, "WAIT": WAIT, "REMOVED": REMOVED,
+    }  # fmt: skip
+    keys = " ".join(f"{name}='{key}'," for name, key in names.items())
+    counters = ", ".join(f"'{name}'" for name in COUNTERS)
+    buckets = ", ".join(str(round(bound * 1000)) for bound in HISTOGRAM_BUCKETS_S)
+    return f"local K = {{{keys}}}\nlocal COUNTERS = {{{counters}}}\nlocal BUCKETS_MS = {{{buckets}}}\n"

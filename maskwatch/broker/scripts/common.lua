@@ -1,0 +1,154 @@
+-- Shared by every script: the loader puts the names of keys.py and this file in front of each.
+-- K: keys and prefixes of keys; COUNTERS: fields of a camera's counters; BUCKETS_MS: upper bounds of the histograms.
+--
+-- Fields of a camera's hash:
+--   info                          CameraInfo as ingest registered it
+--   epoch holder held_until       who holds it; another epoch's offers and dones write nothing
+--   status status_at              what its holder last published, and when
+--   up                            '1' after live, '0' after offline: events are counted on changes
+--   next_id next_meta next_at next_age              the waiting frame; age in ms at the server time `at`
+--   taken_kind taken_id taken_meta taken_at taken_age token alone   the turn in flight
+--   shown_id shown_meta shown_at shown_age result   the newest analysed frame
+--   state                         what the next turn needs
+--   finish                        '1': the tracks are to be closed once no frame waits
+--   retiring                      '1': everything goes once the tracks are closed
+--   last_id last_done             newest frame id offered, newest token done: what is sent twice counts once
+--   served                        sequence number of its last serving: its rank
+--   died_at died_token suspect failures retry_at    workers that died over it
+--   rate rate_at rate_from        analysed frames per second, decaying
+
+local STATUS_MS = 3000          -- a status older than this says nothing any more
+local ORPHAN_MS = 10000         -- a camera that nobody holds for this long has lost its people
+local DEATHS_WITHIN_MS = 60000  -- two dead workers within this time make a camera suspect
+local BACKOFF_MS, BACKOFF_MAX_MS = 10000, 300000
+local RATE_TAU_S = 3            -- the rate forgets within about this time
+
+local TIME = redis.call('TIME')
+local NOW = TIME[1] * 1000 + math.floor(TIME[2] / 1000)
+
+local function get(camera, ...)
+    return unpack(redis.call('HMGET', K.CAMERA .. camera, ...))
+end
+
+local function set(camera, ...)
+    redis.call('HSET', K.CAMERA .. camera, ...)
+end
+
+local function unset(camera, ...)
+    redis.call('HDEL', K.CAMERA .. camera, ...)
+end
+
+local function count(camera, field, by)
+    redis.call('HINCRBY', K.COUNTS .. camera, field, by)
+end
+
+local function observe(histogram, ms)
+    ms = math.max(0, ms)
+    local bucket = 0
+    while bucket < #BUCKETS_MS and ms > BUCKETS_MS[bucket + 1] do bucket = bucket + 1 end
+    redis.call('HINCRBY', histogram, bucket, 1)
+    redis.call('HINCRBY', histogram, 'sum_ms', ms)
+end
+
+-- Creates every counter of a camera at 0.
+local function know(camera)
+    if redis.call('SADD', K.KNOWN, camera) == 0 then return end
+    local fields = {}
+    for _, name in ipairs(COUNTERS) do
+        fields[#fields + 1] = name
+        fields[#fields + 1] = 0
+    end
+    redis.call('HSET', K.COUNTS .. camera, unpack(fields))
+end
+
+-- Puts a camera into the ready set, or out of it, as its fields say. The bell holds at most one member, so it can be
+-- rung too often but never be missed.
+local function refresh(camera)
+    local token, next_id, finish, retry_at, served = get(camera, 'token', 'next_id', 'finish', 'retry_at', 'served')
+    local waits = (next_id or finish) and not token and not (retry_at and tonumber(retry_at) > NOW)
+    if waits then
+        redis.call('ZADD', K.READY, served or 0, camera)
+        redis.call('ZADD', K.BELL, 0, 'ring')
+    else
+        redis.call('ZREM', K.READY, camera)
+    end
+end
+
+local function drop_next(camera, reason)
+    if get(camera, 'next_id') then
+        count(camera, 'dropped:' .. reason, 1)
+        redis.call('DEL', K.NEXT .. camera)
+        unset(camera, 'next_id', 'next_meta', 'next_at', 'next_age')
+    end
+end
+
+-- Takes the turn in flight away from its worker. The end of the tracks isn't lost by that, unless a frame has come.
+local function drop_taken(camera, reason)
+    local kind, next_id = get(camera, 'taken_kind', 'next_id')
+    if kind == 'frame' then
+        count(camera, 'dropped:' .. reason, 1)
+    elseif kind == 'end' and not next_id then
+        set(camera, 'finish', 1)
+    end
+    redis.call('DEL', K.TAKEN .. camera)
+    redis.call('ZREM', K.LEASES, camera)
+    unset(camera, 'taken_kind', 'taken_id', 'taken_meta', 'taken_at', 'taken_age', 'token', 'alone')
+end
+
+local function pardon(camera)
+    unset(camera, 'died_at', 'died_token', 'suspect', 'failures', 'retry_at')
+    redis.call('ZREM', K.FAILED, camera)
+end
+
+-- Deletes all of a camera but the sums of its counters.
+local function forget(camera)
+    drop_next(camera, 'removed')
+    drop_taken(camera, 'removed')
+    local counts = redis.call('HGETALL', K.COUNTS .. camera)
+    for i = 1, #counts, 2 do
+        if counts[i]:sub(1, 8) ~= 'present:' then
+            redis.call('HINCRBY', K.REMOVED, counts[i], counts[i + 1])
+        end
+    end
+    redis.call('DEL', K.CAMERA .. camera, K.COUNTS .. camera, K.STAGED .. camera, K.NEXT .. camera,
+        K.TAKEN .. camera, K.SHOWN .. camera)
+    redis.call('HDEL', K.CONFIGURED, camera)
+    redis.call('SREM', K.KNOWN, camera)
+    for _, key in ipairs({K.READY, K.LEASES, K.FAILED, K.HOLDS}) do redis.call('ZREM', key, camera) end
+end
+
+-- Takes the turn in flight away and holds the loss against the camera, until its worker shows that it is alive.
+-- Two losses make a suspect, which is handed out alone; one more and it is failed for a while.
+local function blame(camera)
+    local token, alone, died_at, failures = get(camera, 'token', 'alone', 'died_at', 'failures')
+    if not token then return end
+    drop_taken(camera, 'lease_lost')
+    set(camera, 'died_at', NOW, 'died_token', token)
+    if alone then
+        failures = (tonumber(failures) or 0) + 1
+        local retry_at = NOW + math.min(BACKOFF_MS * 2 ^ (failures - 1), BACKOFF_MAX_MS)
+        set(camera, 'failures', failures, 'retry_at', retry_at)
+        redis.call('ZADD', K.FAILED, retry_at, camera)
+        -- It may be the state that kills: the second time the tracks are given up.
+        if failures >= 2 then unset(camera, 'state', 'finish') end
+    elseif died_at and NOW - died_at <= DEATHS_WITHIN_MS then
+        set(camera, 'suspect', 1)
+    end
+end
+
+-- Begins an epoch: what the last one left is dropped, but the tracks stay in the state for the worker to close.
+local function begin_epoch(camera, epoch)
+    drop_next(camera, 'stale')
+    blame(camera)
+    set(camera, 'epoch', epoch)
+    unset(camera, 'retiring')
+    refresh(camera)
+end
+
+local function grouped(values, size)
+    local at = -size
+    return function()
+        at = at + size
+        if values[at + 1] ~= nil then return at end
+    end
+end

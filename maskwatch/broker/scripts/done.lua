@@ -1,0 +1,73 @@
+#!lua flags=allow-oom
+-- Commits the results of a batch: pictures, results, states and counters.
+-- KEYS  1 the leases
+-- ARGV  for each camera: camera, epoch, token, outcome, result, state, counts
+--       outcome  'analysed'; 'decode_error': the worker couldn't read the picture; 'unreadable': nobody could read
+--                what came with it, so there is no new state
+--       counts   'FIELD=N ...': counters grow by N, gauges (present:...) become N
+-- Returns for each 'accepted', 'repeated', 'lease_lost', 'stale_epoch'
+local function tally(camera, counts)
+    for field, number in counts:gmatch('(%S+)=(%d+)') do
+        if field:sub(1, 8) == 'present:' then
+            redis.call('HSET', K.COUNTS .. camera, field, number)
+        else
+            count(camera, field, number)
+        end
+    end
+end
+
+-- Frames per second with an exponential memory, made unbiased for its first seconds.
+local function rate(camera)
+    local value, at, from = get(camera, 'rate', 'rate_at', 'rate_from')
+    if not at or NOW - at > 10000 * RATE_TAU_S then value, at, from = 0, NOW, NOW end
+    value = value * math.exp((at - NOW) / 1000 / RATE_TAU_S) + 1 / RATE_TAU_S
+    set(camera, 'rate', value, 'rate_at', NOW, 'rate_from', from)
+end
+
+local function show(camera, result)
+    local id, meta, at, age = get(camera, 'taken_id', 'taken_meta', 'taken_at', 'taken_age')
+    if redis.call('EXISTS', K.TAKEN .. camera) == 1 then
+        redis.call('RENAME', K.TAKEN .. camera, K.SHOWN .. camera)
+        set(camera, 'shown_id', id, 'shown_meta', meta, 'shown_at', at, 'shown_age', age, 'result', result)
+    end
+    observe(K.LATENCY, age + NOW - at)
+    rate(camera)
+end
+
+local function commit(camera, epoch, token, outcome, result, state, counts)
+    local current, held, done, died, kind, retiring =
+        get(camera, 'epoch', 'token', 'last_done', 'died_token', 'taken_kind', 'retiring')
+    if done == token then return 'repeated' end
+    if died == token then
+        -- It came late, so its worker lives: that was no death.
+        pardon(camera)
+        refresh(camera)
+    end
+    if current ~= epoch then return 'stale_epoch' end
+    if held ~= token then return 'lease_lost' end
+    tally(camera, counts)
+    if kind == 'end' and retiring then
+        unset(camera, 'taken_kind')
+        forget(camera)
+        return 'accepted'
+    end
+    if kind == 'frame' then
+        count(camera, outcome == 'analysed' and 'analysed' or 'dropped:decode_error', 1)
+        if outcome == 'analysed' then show(camera, result) end
+    end
+    unset(camera, 'taken_kind')
+    drop_taken(camera, '')
+    set(camera, 'last_done', token)
+    if outcome ~= 'unreadable' then
+        if state == '' then unset(camera, 'state') else set(camera, 'state', state) end
+    end
+    if get(camera, 'suspect') or get(camera, 'failures') then pardon(camera) end
+    refresh(camera)
+    return 'accepted'
+end
+
+local answers = {}
+for at in grouped(ARGV, 7) do
+    answers[#answers + 1] = commit(unpack(ARGV, at + 1, at + 7))
+end
+return answers

