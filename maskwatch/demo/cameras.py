@@ -1,0 +1,70 @@
+"""Which demo cameras there are, and the configuration through which ingest reads them like any others.
+
+Light to import: the pictures are made by `python -m maskwatch.demo`, a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["DEMO_CAMERAS", "DROPOUT", "DROPOUT_PATH", "DemoCamera", "demo_files", "write_demo_config"]
+
+VERSION = 1
+"""Part of the files' names: raised when the scenes change, so that a film of an older version isn't shown."""
+DROPOUT_PATH = "/dropout.mjpg"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCamera:
+    """One virtual camera.
+
+    Attributes:
+        name: of the camera.
+        shows: what there is to see, for a person.
+        is_served: whether it comes over HTTP instead of from a file.
+    """
+
+    name: str
+    shows: str
+    is_served: bool = False
+
+
+DROPOUT = DemoCamera("dropout", "a camera that goes away for 8 s now and then, and comes back", is_served=True)
+DEMO_CAMERAS = (
+    DemoCamera("lobby", "somebody without a mask"),
+    DemoCamera("ward", "somebody with a mask"),
+    DemoCamera("gate", "two people crossing: one bare, one masked"),
+    DemoCamera("office", "somebody whose mask leaves the nose free"),
+    DemoCamera("corridor", "an empty corridor, its light changing"),
+    DROPOUT,
+)
+
+
+def demo_files(folder: Path) -> dict[str, Path]:
+    """Return the film of each camera that is read from a file, and of the one that is served."""
+    return {camera.name: folder / f"{camera.name}-{VERSION}.mp4" for camera in DEMO_CAMERAS}
+
+
+def write_demo_config(folder: Path, port: int) -> Path:
+    """Write the configuration of the demo cameras.
+
+    Args:
+        folder: where the films are or will be; it's made if need be.
+        port: of loopback, on which `dropout` is served.
+
+    Returns:
+        The YAML file.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lines = ["# Written by `maskwatch up --demo` at every start.", "defaults: {fps: 10, loop: true}", "cameras:"]
+    files = demo_files(folder)
+    for camera in DEMO_CAMERAS:
+        source = f"http://127.0.0.1:{port}{DROPOUT_PATH}" if camera.is_served else files[camera.name].name
+        lines += [f"  # {camera.shows}", f"  {camera.name}: {{source: {source}}}"]
+    path = folder / "cameras.yaml"
+    partial = path.with_suffix(".partial")
+    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path

@@ -1,0 +1,281 @@
+"""Everything on one machine: which processes run, what each is told, and in which order they begin and end."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from maskwatch.children import ChildSpec
+from maskwatch.demo.cameras import DEMO_CAMERAS
+from maskwatch.embedded import start_servers
+from maskwatch.errors import ConfigError
+from maskwatch.settings import Settings
+from maskwatch.supervisor import Supervisor
+
+__all__ = [
+    "Demo",
+    "Plan",
+    "Rank",
+    "Wishes",
+    "child_environment",
+    "choose_address",
+    "run",
+    "warn_about",
+    "welcome",
+    "worker_count",
+]
+
+_TICK_S = 0.1
+_DEMO_PATIENCE_S = 60.0
+
+
+class Rank(IntEnum):
+    """The order of ending: whoever feeds the others first, whoever the others write to last."""
+
+    INGEST = 0
+    DEMO = 1
+    WORKER = 2
+    WEB = 3
+    REDIS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The demo's process and the files that it makes.
+
+    Attributes:
+        folder: where it writes.
+        port: of loopback, on which one camera is served.
+        files: exist, complete, once ingest can begin.
+    """
+
+    folder: Path
+    port: int
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `run` is to start.
+
+    Attributes:
+        settings: of this machine; `web.port` is not 0.
+        config: the file that the services read and ingest watches, or None.
+        state_dir: absolute, locked by the caller.
+        workers: how many worker processes.
+        demo: the demo cameras, or None.
+    """
+
+    settings: Settings
+    config: Path | None
+    state_dir: Path
+    workers: int
+    demo: Demo | None = None
+
+
+class Wishes:
+    """What the person wants, told by signals: to end, and with a second signal to end faster."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._event = threading.Event()
+
+    def listen(self) -> None:
+        """Take SIGTERM, SIGINT and SIGHUP (a closed terminal: the services, in sessions of their own, don't get it)."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._count += 1
+        self._event.set()
+
+    def pause(self, seconds: float) -> bool:
+        """Sleep; return True, at once, when the end is wanted."""
+        return self._event.wait(seconds)
+
+    @property
+    def in_a_hurry(self) -> bool:
+        """Whether the end was asked for twice."""
+        return self._count > 1
+
+
+def choose_address(host: str, port: int) -> int:
+    """Return the port the site will listen on, a free one for 0.
+
+    Raises:
+        ConfigError: if the address can't be listened on; said here so that nothing is started in vain.
+    """
+    try:
+        family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            chosen: int = probe.getsockname()[1]
+            return chosen
+    except OSError as error:
+        raise ConfigError(
+            f"can't listen on {host}:{port}: {error.strerror}; give another address with --host and --port "
+            "(--port 0 takes a free one), or stop what uses it"
+        ) from error
+
+
+def worker_count(configured: int | None) -> int:
+    """Return how many workers to start: as configured, else one per core less one for ingest, site and Redis."""
+    return configured or max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+def child_environment(plan: Plan, environ: Mapping[str, str], redis_urls: tuple[str, str] | None) -> dict[str, str]:
+    """Return the environment of the services: what was decided here goes in as variables, secrets above all.
+
+    Args:
+        plan: what is to be started.
+        environ: ours.
+        redis_urls: of the embedded servers, live and durable; None when Redis is configured.
+    """
+    web = plan.settings.web
+    decided = {
+        "MASKWATCH_STATE_DIR": str(plan.state_dir),
+        "MASKWATCH_WEB__HOST": web.host,
+        "MASKWATCH_WEB__PORT": str(web.port),
+        "MASKWATCH_WEB__INSECURE": "true" if web.insecure else "false",
+        "MASKWATCH_METRICS__PORT": "0",  # several processes on one machine can't share a port; discovery lists them
+    }
+    if redis_urls:
+        decided |= {"MASKWATCH_REDIS__LIVE": redis_urls[0], "MASKWATCH_REDIS__DURABLE": redis_urls[1]}
+    inherited = {key: value for key, value in environ.items() if key != "MASKWATCH_CONFIG"}
+    return inherited | decided
+
+
+def run(plan: Plan, wishes: Wishes, environ: Mapping[str, str], announce: Callable[[], None]) -> None:
+    """Start everything, keep it running until the person wants to end, then stop it in order.
+
+    Args:
+        plan: what to start.
+        wishes: listening already.
+        environ: ours, `os.environ` in production.
+        announce: called once, when the site answers.
+
+    Raises:
+        ConfigError: if a service refuses its configuration; everything is stopped before.
+        BrokerDown: if the embedded servers don't come up.
+    """
+    supervisor = Supervisor()
+    try:
+        urls = None
+        if plan.settings.redis is None:
+            servers = start_servers(supervisor, plan.state_dir, environ, Rank.REDIS, wishes.pause)
+            urls = (servers[0].url, servers[1].url)
+        _keep_running(plan, supervisor, child_environment(plan, environ, urls), wishes, announce)
+    finally:
+        structlog.get_logger().info("up.stopping")
+        supervisor.stop(lambda: wishes.in_a_hurry)
+        structlog.get_logger().info("up.stopped")
+
+
+def _keep_running(
+    plan: Plan, supervisor: Supervisor, environ: Mapping[str, str], wishes: Wishes, announce: Callable[[], None]
+) -> None:
+    ingest, *others = _services(plan, environ)
+    if plan.demo is None:
+        others.insert(0, ingest)
+    for spec in others:
+        supervisor.add(spec)
+    ingest_is_due = plan.demo is not None
+    patience_ends = time.monotonic() + _DEMO_PATIENCE_S
+    is_announced = False
+    while not wishes.pause(_TICK_S):
+        supervisor.tick()
+        if (
+            plan.demo
+            and ingest_is_due
+            and (all(file.exists() for file in plan.demo.files) or time.monotonic() > patience_ends)
+        ):
+            supervisor.add(ingest)
+            ingest_is_due = False
+        if not is_announced and _site_answers(plan.settings.web.host, plan.settings.web.port):
+            announce()
+            is_announced = True
+
+
+def _services(plan: Plan, environ: Mapping[str, str]) -> list[ChildSpec]:
+    """Return the services' processes, ingest first."""
+    config = () if plan.config is None else ("--config", str(plan.config))
+
+    def verb(name: str, rank: Rank, *words: str) -> ChildSpec:
+        return ChildSpec(name, (*_python("maskwatch"), *words), environ, rank)
+
+    specs = [verb("ingest", Rank.INGEST, "ingest", *config)]
+    specs += [
+        verb(f"worker-{n}", Rank.WORKER, "worker", *config, "--name", f"{socket.gethostname()}-{n}")
+        for n in range(1, plan.workers + 1)
+    ]
+    specs.append(verb("web", Rank.WEB, "web", *config))
+    if plan.demo:
+        argv = (*_python("maskwatch.demo"), str(plan.demo.folder), str(plan.demo.port))
+        specs.append(ChildSpec("demo", argv, environ, Rank.DEMO))
+    return specs
+
+
+def _python(module: str) -> tuple[str, ...]:
+    """Return the words that run a module; -P keeps a `web/` or `models/` in the current folder from being imported."""
+    return (sys.executable, "-P", "-m", module)
+
+
+def _site_answers(host: str, port: int) -> bool:
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared only
+    connection = http.client.HTTPConnection(reachable, port, timeout=0.5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def warn_about(plan: Plan) -> None:
+    """Log what works but costs something."""
+    log = structlog.get_logger()
+    redis = plan.settings.redis
+    if redis is not None and redis.is_single:
+        log.warning(
+            "up.single_redis",
+            cost="one server does both jobs: with appendonly it writes every live frame to disk, "
+            "without it a restart loses events",
+            advice="give redis: {live: URL, durable: URL}",
+        )
+    if plan.demo is None and not plan.settings.cameras:
+        log.warning("up.no_cameras", advice="give --config FILE (cameras.example.yaml explains the keys), or --demo")
+    if plan.settings.metrics.port:
+        log.warning("up.metrics_port_ignored", advice="each process takes a free port; the site's discovery lists them")
+
+
+def welcome(plan: Plan) -> str:
+    """Return what a person reads once the site answers: the address and what it shows."""
+    web = plan.settings.web
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    lines = [f"Maskwatch is at http://{host}:{web.port}/"]
+    if plan.demo:
+        width = max(len(camera.name) for camera in DEMO_CAMERAS)
+        lines += [f"  {camera.name:<{width}}  {camera.shows}" for camera in DEMO_CAMERAS]
+    else:
+        enabled = sum(camera.enabled for camera in plan.settings.cameras.values())
+        lines.append(
+            f"  {enabled} camera{'' if enabled == 1 else 's'}; edit {plan.config} to change them"
+            if plan.config
+            else "  no camera yet"
+        )
+    lines.append("Ctrl-C ends everything.")
+    return "\n".join(lines)
