@@ -1,0 +1,7 @@
+"""Drawing on pictures: boxes and verdicts of people, and the cards that stand in for a missing picture."""
+
+from maskwatch.render.annotate import annotate
+from maskwatch.render.cards import card
+from maskwatch.render.palette import VERDICT_STYLES, VerdictStyle
+
+__all__ = ["VERDICT_STYLES", "VerdictStyle", "annotate", "card"]
