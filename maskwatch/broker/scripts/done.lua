@@ -8,7 +8,7 @@
 -- Returns for each 'accepted', 'repeated', 'lease_lost', 'stale_epoch'
 local function tally(camera, counts)
     for field, number in counts:gmatch('(%S+)=(%d+)') do
-        if field:sub(1, 8) == 'present:' then
+        if is_gauge(field) then
             redis.call('HSET', K.COUNTS .. camera, field, number)
         else
             count(camera, field, number)
@@ -19,7 +19,8 @@ end
 -- Frames per second with an exponential memory, made unbiased for its first seconds.
 local function rate(camera)
     local value, at, from = get(camera, 'rate', 'rate_at', 'rate_from')
-    if not at or NOW - at > 10000 * RATE_TAU_S then value, at, from = 0, NOW, NOW end
+    local forgotten = not at or NOW - at > 10000 * RATE_TAU_S
+    if forgotten or NOW - at < 0 then value, at, from = 0, NOW, NOW end
     value = value * math.exp((at - NOW) / 1000 / RATE_TAU_S) + 1 / RATE_TAU_S
     set(camera, 'rate', value, 'rate_at', NOW, 'rate_from', from)
 end

@@ -5,7 +5,7 @@
 --         '' stands for what isn't known
 local PRESENT = {}
 for _, name in ipairs(COUNTERS) do
-    if name:sub(1, 8) == 'present:' then PRESENT[#PRESENT + 1] = name end
+    if is_gauge(name) then PRESENT[#PRESENT + 1] = name end
 end
 
 local function view(camera, info)

@@ -1,0 +1,7 @@
+"""Fixtures of the integration tier."""
+
+from __future__ import annotations
+
+from tests.support_redis import each_redis, each_redis_url, redis_client, redis_url
+
+__all__ = ["each_redis", "each_redis_url", "redis_client", "redis_url"]
