@@ -5,14 +5,13 @@ Light to import: the pictures are made by `python -m maskwatch.demo`, a process 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DEMO_CAMERAS", "DROPOUT", "DROPOUT_PATH", "DemoCamera", "demo_files", "write_demo_config"]
+__all__ = ["DEMO_CAMERAS", "DROPOUT", "DROPOUT_PATH", "DemoCamera", "demo_films", "write_demo_config"]
 
-VERSION = 1
-"""Part of the files' names: raised when the scenes change, so that a film of an older version isn't shown."""
 DROPOUT_PATH = "/dropout.mjpg"
 
 
@@ -42,9 +41,13 @@ DEMO_CAMERAS = (
 )
 
 
-def demo_files(folder: Path) -> dict[str, Path]:
-    """Return the film of each camera that is read from a file, and of the one that is served."""
-    return {camera.name: folder / f"{camera.name}-{VERSION}.mp4" for camera in DEMO_CAMERAS}
+def demo_films(folder: Path) -> dict[str, Path]:
+    """Return the film of each camera that is read from a file; the name tells the version of the code that makes it."""
+    digest = hashlib.sha256()
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.read_bytes())
+    version = digest.hexdigest()[:10]
+    return {camera.name: folder / f"{camera.name}-{version}.mp4" for camera in DEMO_CAMERAS if not camera.is_served}
 
 
 def write_demo_config(folder: Path, port: int) -> Path:
@@ -59,9 +62,9 @@ def write_demo_config(folder: Path, port: int) -> Path:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lines = ["# Written by `maskwatch up --demo` at every start.", "defaults: {fps: 10, loop: true}", "cameras:"]
-    files = demo_files(folder)
+    films = demo_films(folder)
     for camera in DEMO_CAMERAS:
-        source = f"http://127.0.0.1:{port}{DROPOUT_PATH}" if camera.is_served else files[camera.name].name
+        source = f"http://127.0.0.1:{port}{DROPOUT_PATH}" if camera.is_served else films[camera.name].name
         lines += [f"  # {camera.shows}", f"  {camera.name}: {{source: {source}}}"]
     path = folder / "cameras.yaml"
     partial = path.with_suffix(".partial")

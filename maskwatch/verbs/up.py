@@ -57,7 +57,7 @@ def _overrides(
 
 def _run(config: Path | None, demo: bool, overrides: dict[str, Any]) -> None:
     from maskwatch import log, machine
-    from maskwatch.demo.cameras import demo_files, write_demo_config
+    from maskwatch.demo.cameras import demo_films, write_demo_config
     from maskwatch.embedded import free_port
     from maskwatch.statedir import locked_state_dir
 
@@ -76,7 +76,7 @@ def _run(config: Path | None, demo: bool, overrides: dict[str, Any]) -> None:
             plan = replace(
                 plan,
                 config=write_demo_config(folder, camera_port),
-                demo=machine.Demo(folder, camera_port, tuple(demo_files(folder).values())),
+                demo=machine.Demo(folder, camera_port, tuple(demo_films(folder).values())),
             )
         machine.warn_about(plan)
         machine.run(plan, wishes, os.environ, lambda: click.echo(machine.welcome(plan)))

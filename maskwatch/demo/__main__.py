@@ -1,0 +1,41 @@
+"""The demo's process, started by `maskwatch up --demo`: makes the films, then serves the camera that drops out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+import cv2
+import structlog
+
+from maskwatch import log
+from maskwatch.demo.cameras import DROPOUT, DROPOUT_PATH, demo_films
+from maskwatch.demo.dropout import DropoutCamera
+from maskwatch.demo.film import make_films
+from maskwatch.demo.scenes import FPS, frames
+from maskwatch.service import stop_on_signals
+from maskwatch.settings import load_settings
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("port", type=click.IntRange(1, 65535))
+def main(folder: Path, port: int) -> None:
+    """Write the demo cameras' films into FOLDER and serve the camera that drops out on PORT of loopback."""
+    stop = stop_on_signals()
+    log.configure(load_settings(None, os.environ).log, "demo")
+    cv2.setNumThreads(1)  # the services start at the same time
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    written = make_films(demo_films(folder), lambda: stop.requested)
+    structlog.get_logger().info("demo.films_ready", written=written)
+    pictures = []
+    for picture in frames(DROPOUT.name):
+        if stop.requested:
+            return
+        pictures.append(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
+    DropoutCamera(pictures, FPS, port, DROPOUT_PATH).run(stop.wait)
+
+
+if __name__ == "__main__":
+    main()
