@@ -1,0 +1,135 @@
+"""The verb `train`: a classifier from folders of labelled pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from maskwatch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from training.report import Report
+    from training.settings import TrainSettings
+
+__all__ = ["train"]
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=_FOLDER,
+    multiple=True,
+    required=True,
+    help="Folder to learn from: class folders, or pictures with a COCO file beside them. May be repeated.",
+)
+@click.option(
+    "--val",
+    type=_FOLDER,
+    multiple=True,
+    help="Folder to measure on. Left out: a folder `val` beside a data folder `train`, else 15 % of the pictures.",
+)
+@click.option("--out", type=_FOLDER, required=True, help="Folder of the run; made if it isn't there.")
+@click.option(
+    "--backbone",
+    type=_FILE,
+    help="Keras weights file of MobileNetV2(include_top=False). Left out: ImageNet's are downloaded.",
+)
+@click.option(
+    "--face-finder",
+    type=_FILE,
+    help="YuNet ONNX file that finds the face in pictures of class folders. Left out: the middle is taken.",
+)
+@click.option("--epochs-head", type=int, default=2, show_default=True, help="Epochs with a frozen backbone.")
+@click.option("--epochs-fine", type=int, default=6, show_default=True, help="Epochs with the backbone learning.")
+@click.option(
+    "--fine-from", default="", help='First layer of the backbone that learns, e.g. "block_6". Left out: all layers do.'
+)
+@click.option("--epoch-faces", type=int, default=8000, show_default=True, help="Faces drawn in an epoch.")
+@click.option("--batch", type=int, default=32, show_default=True, help="Faces in a step.")
+@click.option("--rate-head", type=float, default=1e-3, show_default=True, help="Learning rate of the head.")
+@click.option("--rate-fine", type=float, default=2e-4, show_default=True, help="Learning rate of fine-tuning.")
+@click.option("--size", "size_px", type=int, default=128, show_default=True, help="Side of the network's input, px.")
+@click.option("--alpha", type=float, default=1.0, show_default=True, help="Width of MobileNetV2.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of every random choice.")
+@click.option("--threads", type=int, default=0, help="TensorFlow's threads. Left out: all cores.")
+@click.option("--resume", is_flag=True, help="Go on with the interrupted run in --out.")
+@click.option("--install", metavar="NAME", help="Install the model under this name when it is trained.")
+@click.option("--install-version", default="1.0.0", show_default=True, help="Its version, MAJOR.MINOR.PATCH.")
+@click.option("--models", type=_FOLDER, help="Folder to install into. Left out: the shipped models.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def train(
+    resume: bool, install: str | None, install_version: str, models: Path | None, as_json: bool, **options: Any
+) -> None:
+    """Train a classifier from labelled pictures and export it.
+
+    The run's folder gets the model (.keras, LiteRT float32 and int8), report.json, curves.png, confusion.png and a
+    list of the pictures with their checksums. Each epoch is kept: an interrupted run goes on with --resume.
+    """
+    # TensorFlow prints some dozen lines at its start that say nothing to the person who trains.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from maskwatch import log
+    from maskwatch.settings.model import LogSettings
+
+    log.configure(LogSettings(), "train")
+    report = _train(_settings(options), resume)
+    out: Path = options["out"]
+    if install is not None:
+        from training.publish import publish
+
+        folder = publish(out, install, install_version, models)
+        click.echo(f"installed in {folder}", err=True)
+    click.echo(report.model_dump_json(indent=1) if as_json else _summary(report, out))
+
+
+def _settings(options: dict[str, Any]) -> TrainSettings:
+    """Check the options.
+
+    Raises:
+        ConfigError: if one is out of bounds; the message names it.
+    """
+    from pydantic import ValidationError
+
+    from training.settings import TrainSettings
+
+    siblings = [folder.with_name("val") for folder in options["data"] if folder.name == "train"]
+    found = tuple(folder for folder in siblings if folder.is_dir())
+    try:
+        return TrainSettings(**{**options, "val": options["val"] or found})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]).replace("_", "-").replace("size-px", "size")
+        raise ConfigError(f"--{name}: {first['msg']}, received {first['input']}") from error
+
+
+def _train(settings: TrainSettings, resume: bool) -> Report:
+    """Import the training and run it.
+
+    Raises:
+        ConfigError: if Keras or its backend isn't installed.
+    """
+    try:
+        from training.run import train_model
+    except ImportError as error:
+        raise ConfigError(
+            f"train: {error.name or error} isn't installed; run: pip install 'maskwatch[train]'"
+        ) from error
+    return train_model(settings, resume)
+
+
+def _summary(report: Report, out: Path) -> str:
+    """Say in a few lines what came out."""
+    lines = [f"run {out}: epoch {report.best_epoch} of {len(report.epochs)} kept"]
+    for file, sources in report.figures.items():
+        whole = sources["all"]
+        recall = whole["recall"]["incorrect_mask"]
+        lines.append(
+            f"{file}: {whole['faces']} faces, two-class accuracy {whole['two_class_accuracy']['value']}, "
+            f"balanced accuracy {whole['balanced_accuracy']['value']}, recall of incorrect_mask {recall['value']}"
+        )
+    return "\n".join(lines)
