@@ -25,7 +25,13 @@ ENV_OF_TOOLS = frozenset({"MASKWATCH_REQUIRE_ALL", "MASKWATCH_CONFIG"})
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 _MAX_FILE_BYTES = 4 << 20
 
-_Lines = dict[tuple[str, ...], int]
+_MAX_NODES = 100_000
+"""Aliases can make a short file mean billions of values."""
+
+_Path = tuple[str, ...]
+_Lines = dict[_Path, int]
+_Origins = dict[_Path, str]
+"""Which environment variable a value came from."""
 
 
 def load_settings(
@@ -81,7 +87,8 @@ def parse_settings(
         ConfigError: as `load_settings`.
     """
     data, lines = _parse_yaml(text, name)
-    _overlay(data, _from_environment(environ))
+    from_environment, origins = _from_environment(environ)
+    _overlay(data, from_environment)
     _overlay(data, dict(overrides or {}))
     _apply_defaults(data, lines, name)
     data = _expand(data, (), environ, lines, name)
@@ -92,7 +99,7 @@ def parse_settings(
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        raise ConfigError("\n".join(_messages(error, lines, name))) from None
+        raise ConfigError("\n".join(_messages(error, lines, origins, name))) from None
 
 
 def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], _Lines]:
@@ -114,6 +121,8 @@ def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], _Lines]:
 def _plain(node: yaml.Node, path: tuple[str, ...], lines: _Lines, name: str, depth: int) -> Any:
     """Turn a YAML node into plain values, noting the line of each key and refusing a key given twice."""
     lines[path] = node.start_mark.line + 1
+    if len(lines) > _MAX_NODES:
+        raise ConfigError(f"{name}:{lines[path]}: more than {_MAX_NODES} values")
     if depth > 16:
         raise ConfigError(f"{name}:{lines[path]}: nested more than 16 deep")
     if isinstance(node, yaml.MappingNode):
@@ -131,42 +140,53 @@ def _plain(node: yaml.Node, path: tuple[str, ...], lines: _Lines, name: str, dep
         return result
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*path, str(i)), lines, name, depth + 1) for i, item in enumerate(node.value)]
-    loader = yaml.SafeLoader("")
     try:
-        return loader.construct_object(node)
+        return yaml.constructor.SafeConstructor().construct_object(node)
     except (yaml.YAMLError, ValueError):
         raise ConfigError(f"{name}:{lines[path]}: this value can't be read; put it in quotes") from None
-    finally:
-        loader.dispose()
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], _Origins]:
     """Collect MASKWATCH_A__B=value as {"a": {"b": value}}; values are YAML scalars."""
     data: dict[str, Any] = {}
+    origins: _Origins = {}
     for variable in sorted(environ):
         if not variable.startswith(ENV_PREFIX) or variable in ENV_OF_TOOLS:
             continue
-        keys = variable[len(ENV_PREFIX) :].split("__")
-        keys = [keys[0].lower(), *(k if keys[0] == "CAMERAS" and i == 0 else k.lower() for i, k in enumerate(keys[1:]))]
+        words = variable[len(ENV_PREFIX) :].split("__")
+        is_camera = words[0].lower() == "cameras"
+        keys = tuple(word if is_camera and n == 1 else word.lower() for n, word in enumerate(words))
         _check_environment_name(variable, keys)
-        try:
-            value = yaml.safe_load(environ[variable])
-        except yaml.YAMLError:
-            value = environ[variable]
         target = data
         for key in keys[:-1]:
             target = target.setdefault(key, {})
-        target[keys[-1]] = value
-    return data
+            if not isinstance(target, dict):
+                raise ConfigError(f"environment variable {variable}: {key} is set as a whole by another; unset one")
+        target[keys[-1]] = _scalar(environ[variable])
+        origins[keys] = variable
+    return data, origins
 
 
-def _check_environment_name(variable: str, keys: list[str]) -> None:
-    top = [*(n for n in Settings.model_fields if n != "base"), "defaults"]
-    if keys[0] in top and all(keys):
-        return
-    near = difflib.get_close_matches(keys[0], top, n=1)
-    hint = f"; did you mean {ENV_PREFIX}{near[0].upper()}?" if near else ""
-    raise ConfigError(f"environment variable {variable}: no setting of that name{hint}")
+def _scalar(text: str) -> Any:
+    if "://" in text:
+        return text  # a password may look like YAML
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _check_environment_name(variable: str, keys: _Path) -> None:
+    """Refuse a variable that names no setting; otherwise a misspelt one would silently do nothing."""
+    known = [*(n for n in Settings.model_fields if n != "base"), "defaults"]
+    for depth, key in enumerate(keys):
+        is_name_of_camera = depth == 1 and keys[0] == "cameras"
+        if not is_name_of_camera and key not in known:
+            start = ENV_PREFIX + "".join(f"{k if k != keys[0] else k.upper()}__" for k in keys[:depth])
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {start.upper() if depth < 2 else start}{near[0].upper()}?" if near else ""
+            raise ConfigError(f"environment variable {variable}: no setting of that name{hint}")
+        known = _fields_at(keys[: depth + 1])
 
 
 def _overlay(data: dict[str, Any], top: Mapping[str, Any]) -> None:
@@ -225,12 +245,11 @@ def _unknown(key: str, allowed: list[str]) -> str:
     return f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(allowed)}")
 
 
-def _messages(error: ValidationError, lines: _Lines, name: str) -> list[str]:
+def _messages(error: ValidationError, lines: _Lines, origins: _Origins, name: str) -> list[str]:
     messages = []
     for problem in error.errors(include_url=False, include_input=False):
         path = tuple(str(part) for part in problem["loc"] if part != "[key]")
-        line = next((lines[path[:n]] for n in range(len(path), -1, -1) if path[:n] in lines), None)
-        where = f"{name}:{line}" if line else name
+        where = _where(path, lines, origins, name)
         if problem["type"] == "extra_forbidden":
             text = _unknown(path[-1], _fields_at(path[:-1]))
             messages.append(f"{where}: {'.'.join(path[:-1]) or 'top level'}: {text}")
@@ -246,7 +265,21 @@ def _messages(error: ValidationError, lines: _Lines, name: str) -> list[str]:
     return messages
 
 
-def _fields_at(path: tuple[str, ...]) -> list[str]:
+def _where(path: _Path, lines: _Lines, origins: _Origins, name: str) -> str:
+    """Return where a value was written: the variable, or the nearest line of the file."""
+    prefixes = [path[:n] for n in range(len(path), -1, -1)]
+    for prefix in prefixes:
+        if prefix in origins:
+            return f"environment variable {origins[prefix]}"
+        if prefix in lines and prefix:
+            return f"{name}:{lines[prefix]}"
+    return f"{name}:{lines[()]}" if () in lines else name
+
+
+def _fields_at(path: _Path) -> list[str]:
+    """Return the keys that may stand below a key."""
+    if path == ("defaults",):
+        return [field for field in CameraSettings.model_fields if field != "source"]
     if path[:1] == ("cameras",):
         return list(CameraSettings.model_fields)
     model: type[BaseModel] = Settings

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from maskwatch.settings.source import Source, parse_source, scrub
+from maskwatch.settings.source import Source, parse_source, scrub_url
 from maskwatch.types import Profile
 
 __all__ = [
@@ -73,7 +73,7 @@ class CameraSettings(_Part):
     @property
     def shown_source(self) -> str:
         """The source as people may see it: without credentials."""
-        return scrub(self.source.get_secret_value())
+        return scrub_url(self.source.get_secret_value())
 
     @field_validator("source")
     @classmethod
@@ -85,7 +85,9 @@ class CameraSettings(_Part):
 class WorkerSettings(_Part):
     """How workers run the networks."""
 
-    processes: int | None = Field(default=None, ge=1, le=256, description="that `up` starts; empty: one per core")
+    processes: int | None = Field(
+        default=None, ge=1, le=256, description="that `up` starts; empty: one per core but one"
+    )
     batch: int = Field(default=8, ge=1, le=128, description="frames taken at once")
     threads: int = Field(default=1, ge=1, le=64, description="inference threads of one worker")
     engine: Literal["auto", "litert", "keras"] = "auto"

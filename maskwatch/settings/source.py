@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from maskwatch.errors import ConfigError
 
-__all__ = ["Source", "SourceKind", "parse_source", "scrub"]
+__all__ = ["Source", "SourceKind", "parse_source", "scrub", "scrub_url"]
 
-_CREDENTIALS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#\"']*@")
+_CREDENTIALS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s\"']*@")
+"""Up to the last @ of the word: a password may hold / ? # or @ that somebody forgot to encode."""
 _SECRET_QUERY = re.compile(
     r"(?P<key>[?&](?:pass|passwd|password|pwd|token|key|api_key|auth|secret|user|usr|username|loginuse|loginpas)=)[^&\s\"'#]+",
     re.IGNORECASE,
@@ -54,7 +55,7 @@ class Source:
 
     def __repr__(self) -> str:
         """Show the source without credentials."""
-        return f"Source({self.kind.value}, {scrub(self.location)!r})"
+        return f"Source({self.kind.value}, {scrub_url(self.location)!r})"
 
 
 def scrub(text: str) -> str:
@@ -68,6 +69,19 @@ def scrub(text: str) -> str:
     """
     text = _CREDENTIALS.sub(r"\g<scheme>***@", text)
     return _SECRET_QUERY.sub(r"\g<key>***", text)
+
+
+def scrub_url(text: str) -> str:
+    """Take the credentials out of one URL, whatever characters they hold.
+
+    Args:
+        text: one URL, and nothing else.
+
+    Returns:
+        As `scrub`, with everything up to the last @ of the text replaced.
+    """
+    scheme, separator, rest = text.partition("://")
+    return scrub(f"{scheme}://***@{rest.rpartition('@')[2]}" if separator and "@" in rest else text)
 
 
 def parse_source(text: str, base: Path | None = None) -> Source:
@@ -106,7 +120,10 @@ def _parse_url(text: str) -> Source:
         port_is_valid = False
         parts = urlsplit("")
     if not port_is_valid or (not parts.hostname and parts.scheme != "file"):
-        raise ConfigError(f"source {scrub(text)!r} is not a URL with a host and a valid port")
+        raise ConfigError(
+            f"source {scrub_url(text)!r} is not a URL with a host and a valid port; a password with special characters "
+            "must be percent-encoded, or kept in a variable: ${NAME} is encoded by itself"
+        )
     if parts.scheme == "file":
         return Source(SourceKind.VIDEO, parts.path)
     kind = SourceKind.RTSP if parts.scheme in ("rtsp", "rtsps") else SourceKind.URL

@@ -1,0 +1,86 @@
+"""The sample configuration is the reference of the keys: it must hold them all, each with a comment above it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from maskwatch.settings import (
+    CameraSettings,
+    LogSettings,
+    MetricsSettings,
+    RedisSettings,
+    Settings,
+    WebSettings,
+    WorkerSettings,
+    load_settings,
+    parse_settings,
+)
+from tests.support import ROOT
+
+EXAMPLE = ROOT / "cameras.example.yaml"
+SECRETS = {"REDIS_PASSWORD": "x", "LOBBY_PASSWORD": "y"}
+
+
+def example() -> dict[str, Any]:
+    data: dict[str, Any] = yaml.load(EXAMPLE.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    return data
+
+
+def test_example_is_valid() -> None:
+    assert set(load_settings(EXAMPLE, SECRETS).cameras) == {"lobby", "desk", "replay"}
+
+
+def test_example_holds_every_key_there_is() -> None:
+    data = example()
+    assert set(data) == {*Settings.model_fields, "defaults"} - {"base"}
+    assert set(data["cameras"]["lobby"]) == set(CameraSettings.model_fields)
+    for key, model in (
+        ("redis", RedisSettings),
+        ("worker", WorkerSettings),
+        ("web", WebSettings),
+        ("metrics", MetricsSettings),
+        ("log", LogSettings),
+    ):
+        assert set(data[key]) == set(model.model_fields), key
+
+
+def test_every_key_of_the_example_has_a_comment_above() -> None:
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    short = ("  desk:", "  replay:")  # the cameras that only show other sources
+    bare: list[str] = []
+    in_short = False
+    for above, line in zip(["", *lines], lines, strict=False):
+        if re.match(r"  \w+:$|\w", line):
+            in_short = line in short
+        if re.match(r" *\w+:", line) and not in_short and not above.lstrip().startswith("#"):
+            bare.append(line)
+    assert bare == []
+
+
+def test_defaults_in_brackets_are_the_real_ones() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    written = dict.fromkeys(("fps", "width", "rotate", "timeout_s", "batch", "threads", "min_face_px", "port"), "")
+    for match in re.finditer(r"\[([^\]]+)\]\n *(\w+):", text):
+        written[match[2]] = written.get(match[2]) or match[1]
+    settings = parse_settings("cameras: {a: {source: 'webcam:0'}}", {})
+    camera, worker = settings.cameras["a"], settings.worker
+    assert written["fps"] == f"{camera.fps:g}"
+    assert written["width"] == str(camera.width)
+    assert written["rotate"] == str(camera.rotate)
+    assert written["transport"] == camera.transport
+    assert written["detector"] == camera.detector
+    assert written["profile"] == camera.profile
+    assert written["timeout_s"] == f"{camera.timeout_s:g}"
+    assert written["batch"] == str(worker.batch)
+    assert written["threads"] == str(worker.threads)
+    assert written["engine"] == worker.engine
+    assert written["min_face_px"] == str(worker.min_face_px)
+    assert written["host"] == settings.web.host
+    assert written["port"] == str(settings.web.port)
+    assert written["max_streams"] == str(settings.web.max_streams)
+    assert written["max_stream_fps"] == f"{settings.web.max_stream_fps:g}"
+    assert written["level"] == settings.log.level
+    assert written["format"] == settings.log.format

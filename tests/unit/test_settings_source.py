@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from maskwatch.errors import ConfigError
+from maskwatch.settings import Source, SourceKind, parse_source, scrub
+from maskwatch.settings.source import scrub_url
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "location"),
+    [
+        ("rtsp://host/1", SourceKind.RTSP, "rtsp://host/1"),
+        ("rtsps://u:p@host:322/1", SourceKind.RTSP, "rtsps://u:p@host:322/1"),
+        ("http://host/video.mjpg", SourceKind.URL, "http://host/video.mjpg"),
+        ("rtmp://host/live", SourceKind.URL, "rtmp://host/live"),
+        ("webcam:2", SourceKind.WEBCAM, "/dev/video2"),
+        ("/dev/video7", SourceKind.WEBCAM, "/dev/video7"),
+        ("file:///videos/a.mp4", SourceKind.VIDEO, "/videos/a.mp4"),
+        ("/videos/a.mp4", SourceKind.VIDEO, "/videos/a.mp4"),
+        ("rtsp://[::1]:8554/x", SourceKind.RTSP, "rtsp://[::1]:8554/x"),
+    ],
+)
+def test_kind_is_told_from_the_text(text: str, kind: SourceKind, location: str) -> None:
+    assert parse_source(text) == Source(kind, location)
+
+
+def test_folder_is_told_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    assert parse_source("pictures", tmp_path) == Source(SourceKind.FOLDER, str(tmp_path / "pictures"))
+    assert parse_source("walk.mp4", tmp_path) == Source(SourceKind.VIDEO, str(tmp_path / "walk.mp4"))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "rtsp://", "rtsp:///path", "rtsp://host:99999/", "rtsp://host:x/", "http://[::1/"]
+)
+def test_text_that_is_no_source_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="source"):
+        parse_source(text)
+
+
+def test_live_and_local_sources_are_told_apart() -> None:
+    assert parse_source("rtsp://host/1").is_live
+    assert not parse_source("rtsp://host/1").is_local
+    assert parse_source("webcam:0").is_local
+    assert not parse_source("/a.mp4").is_live
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("opening rtsp://me:pw@host/1 failed", "opening rtsp://***@host/1 failed"),
+        ("rtsp://me:p/w@host/1", "rtsp://***@host/1"),
+        ("rtsp://me:p#w?x@host/1", "rtsp://***@host/1"),
+        ("rtsp://me:p@w@host/1", "rtsp://***@host/1"),
+        ("two http://a:b@c/ and http://d:e@f/", "two http://***@c/ and http://***@f/"),
+        ("http://host/?user=me&pwd=secret&x=1", "http://host/?user=***&pwd=***&x=1"),
+        ("http://host/?Token=abc", "http://host/?Token=***"),
+        ("mail me@example.org", "mail me@example.org"),
+        ("rtsp://host/1", "rtsp://host/1"),
+    ],
+)
+def test_scrub_takes_credentials_out_of_a_text(text: str, clean: str) -> None:
+    assert scrub(text) == clean
+
+
+def test_scrub_url_copes_with_a_space_in_the_password() -> None:
+    assert scrub_url("rtsp://me:p w@host/1") == "rtsp://***@host/1"
+
+
+def test_repr_of_a_source_holds_no_credentials() -> None:
+    assert repr(parse_source("rtsp://me:pw@host/1")) == "Source(rtsp, 'rtsp://***@host/1')"
