@@ -1,0 +1,66 @@
+"""A folder of pictures as a source."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from maskwatch.errors import DecodeError, SourceError, SourceUnsupported
+from maskwatch.media.frame import FrameSource, MediaFrame
+from maskwatch.media.images import IMAGE_SUFFIXES, read_image
+from maskwatch.media.scale import scaled
+
+__all__ = ["FolderSource", "list_images"]
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return a folder's pictures, by suffix, sorted by name; sub-folders are left out.
+
+    Raises:
+        SourceError: if the folder can't be read.
+    """
+    try:
+        return sorted(
+            path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+        )
+    except OSError as error:
+        raise SourceError(f"{folder}: can't be read: {error.strerror}") from error
+
+
+class FolderSource(FrameSource):
+    """Pictures one after the other, 1/fps s apart; each may have a size of its own."""
+
+    is_paced = True
+
+    def __init__(self, folder: Path, *, width: int | None, rotate: int, fps: float) -> None:
+        """List the pictures; arguments and errors as `maskwatch.media.open_source`."""
+        super().__init__()
+        self._paths = list_images(folder)
+        if not self._paths:
+            suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+            raise SourceUnsupported(f"{folder}: no pictures; expected files ending in {suffixes}")
+        self._width = width
+        self._rotate = rotate
+        self._next = 0
+        self._good = 0
+        self.fps = fps
+        self.frames_expected = len(self._paths)
+        self.duration_s = len(self._paths) / fps
+
+    def read(self) -> MediaFrame | None:
+        """Return the next picture; see `FrameSource.read`."""
+        if self._next >= len(self._paths):
+            if not self._good:
+                raise SourceUnsupported(f"{self._paths[0].parent}: none of its {self._next} pictures can be read")
+            return None
+        number, self._next = self._next, self._next + 1
+        try:
+            frame_bgr = scaled(read_image(self._paths[number]), self._width, self._rotate)
+        except (DecodeError, SourceUnsupported) as error:
+            raise DecodeError(str(error)) from error
+        self._good += 1
+        self._packet_at_s = time.monotonic()
+        return MediaFrame(frame_bgr, number / (self.fps or 1.0), self._packet_at_s)
+
+    def close(self) -> None:
+        """Nothing is kept open between pictures."""

@@ -1,0 +1,237 @@
+"""Everything that FFmpeg reads: video files, RTSP, HTTP (MJPEG, HLS, files) and other URLs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from typing import cast
+
+import av
+import av.container
+import av.error
+import numpy as np
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
+from av.video.stream import VideoStream
+
+from maskwatch.arrays import UInt8Array
+from maskwatch.errors import DecodeError, SourceLost, SourceUnsupported
+from maskwatch.media.backlog import Backlog
+from maskwatch.media.failures import opening_failed, reading_failed
+from maskwatch.media.frame import FrameSource, MediaFrame
+from maskwatch.media.header import MOST_PIXELS
+from maskwatch.media.sampling import MediaClock, Sampler
+from maskwatch.media.scale import target_size, turned
+from maskwatch.settings.source import Source, SourceKind, scrub
+
+__all__ = ["VideoSource"]
+
+_WITHOUT_STAMPS = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe", "image2"})
+"""Formats whose timestamps FFmpeg makes up."""
+_IN_LUMPS = frozenset({"hls", "dash"})
+"""Formats that come several seconds at a time, so that a live use has to wait for each picture's time."""
+_MOST_UNDECODABLE = 50
+"""Packets in a row; after a loss on the network H.264 needs up to a few seconds until its next key frame."""
+
+_FILE_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,mjpeg,flv,asf,ogg,ivf,obu,av1,gif,"
+    "mxf,swf,dv,rm,wtv,nut,y4m,yuv4mpegpipe,apng,mjpeg_2000,vvc"
+)
+"""What a file may be. Play lists (hls, concat, ...) are not among them: they make FFmpeg open other files and URLs."""
+
+
+class VideoSource(FrameSource):
+    """A source read by FFmpeg, one thread, bounded in time.
+
+    Every frame is decoded, since each depends on the one before; only those that are due are converted.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        timeout_s: float,
+        transport: str = "tcp",
+        width: int | None = 640,
+        rotate: int = 0,
+        fps: float | None = None,
+    ) -> None:
+        """Open a source; arguments and errors as `maskwatch.media.open_source`."""
+        super().__init__()
+        self._shown = scrub(source.location)
+        self._timeout_s = timeout_s
+        self._width = width
+        self._rotate = rotate
+        self._container = self._open(source, transport)
+        try:
+            self._stream = self._video_stream()
+            self._describe(source, fps)
+        except BaseException:
+            self._container.close()
+            raise
+        self._is_closed = False
+        self._sampler = Sampler(fps)
+        self._clock = MediaClock(self.fps, by_arrival=not self.is_paced)
+        self._backlog = Backlog(fps or self.fps or 25.0)
+        self._undecodable = 0
+        self._pictures = self._decode()
+
+    def read(self) -> MediaFrame | None:
+        """Return the next picture that is due; see `FrameSource.read`."""
+        for picture in self._pictures:
+            frame = self._take(picture)
+            if frame is not None:
+                return frame
+        if not self._ends:
+            raise SourceLost(f"{self._shown}: the stream ended")
+        if self._clock.pictures == 0:
+            raise DecodeError(f"{self._shown}: holds no picture that can be decoded; is it complete?")
+        if self.duration_s and self._clock.time_s < 0.9 * self.duration_s - 1.0:
+            self.note = f"cut off: {self._clock.time_s:.1f} of {self.duration_s:.1f} s can be read"
+        return None
+
+    def close(self) -> None:
+        """Close the connection or file; repeated calls change nothing."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._pictures.close()
+            self._container.close()
+
+    def _open(self, source: Source, transport: str) -> av.container.InputContainer:
+        try:
+            container = av.open(
+                source.location, mode="r", options=self._options(source, transport), timeout=self._timeout_s
+            )
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise opening_failed(error, self._shown, self._timeout_s, is_live=source.is_live) from None
+        return container
+
+    def _options(self, source: Source, transport: str) -> dict[str, str]:
+        """Return FFmpeg's options: time-outs of its own too, since PyAV's doesn't reach every wait."""
+        micros = str(round(self._timeout_s * 1e6))
+        if source.kind is SourceKind.RTSP:
+            return {
+                "rtsp_transport": transport,
+                "allowed_media_types": "video",
+                "timeout": micros,
+                "analyzeduration": "2000000",
+                "fflags": "discardcorrupt",
+            }
+        if source.kind is SourceKind.URL:
+            return {"rw_timeout": micros, "user_agent": "maskwatch"}
+        return {"format_whitelist": _FILE_FORMATS, "protocol_whitelist": "file"}
+
+    def _video_stream(self) -> VideoStream:
+        if not self._container.streams.video:
+            raise SourceUnsupported(f"{self._shown}: has no video; expected a stream with pictures")
+        stream = self._container.streams.video[0]
+        context = stream.codec_context
+        if context is None:
+            raise SourceUnsupported(f"{self._shown}: its video codec is unknown to this FFmpeg")
+        if context.width * context.height > MOST_PIXELS:
+            raise SourceUnsupported(
+                f"{self._shown}: {context.width}x{context.height} pixels are too many; "
+                f"expected at most {MOST_PIXELS // 1_000_000} million"
+            )
+        # One core a camera, and no frame held back for a second thread to fill.
+        context.thread_count = 1
+        context.thread_type = "NONE"
+        self._context = context
+        return stream
+
+    def _describe(self, source: Source, fps: float | None) -> None:
+        """Tell what is known of length and rate."""
+        names = self._container.format.name.split(",")
+        is_file = not source.is_live
+        self._has_stamps = is_file or not _WITHOUT_STAMPS.intersection(names)
+        duration = self._stream.duration
+        if duration and self._stream.time_base and source.kind is not SourceKind.RTSP:
+            self.duration_s = float(duration * self._stream.time_base)
+        elif self._container.duration and source.kind is not SourceKind.RTSP:
+            self.duration_s = self._container.duration / av.time_base
+        self._ends = is_file or self.duration_s is not None
+        self.is_paced = self._ends or bool(_IN_LUMPS.intersection(names))
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        self.fps = float(rate) if rate and 0.1 <= rate <= 240 else None
+        if self.duration_s and self.fps:
+            total = self._stream.frames or round(self.duration_s * self.fps)
+            share = 1.0 if fps is None else min(1.0, fps / self.fps)
+            self.frames_expected = max(1, round(total * share))
+
+    def _decode(self) -> Generator[VideoFrame]:
+        """Yield every picture; ends at the end of the source."""
+        for packet in self._packets():
+            try:
+                pictures = packet.decode()
+            except (av.error.FFmpegError, ValueError) as error:
+                self._count_undecodable(error)
+                continue
+            if pictures:
+                self._undecodable = 0
+            yield from pictures
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """Yield the video's packets, bounding the time that only others' packets may come."""
+        video_at_s = time.monotonic()
+        packets = self._container.demux()
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.error.FFmpegError, OSError) as error:
+                raise reading_failed(error, self._shown, self._timeout_s) from None
+            now_s = time.monotonic()
+            if packet.stream.index != self._stream.index:
+                if now_s - video_at_s > self._timeout_s and not self.is_paced:
+                    raise SourceLost(f"{self._shown}: no video came for {self._timeout_s:g} s, only other data")
+                continue
+            if packet.size:
+                video_at_s = self._packet_at_s = now_s
+                self._keep_up(packet, now_s)
+            yield cast("Packet[VideoStream]", packet)
+
+    def _keep_up(self, packet: Packet[Stream], now_s: float) -> None:
+        """Decode key frames only while pictures of a live source wait in buffers for too long."""
+        if self.is_paced or not self._has_stamps or packet.dts is None:
+            return
+        was_behind = self._backlog.is_behind
+        if self._backlog.packet(float(packet.dts * packet.time_base), now_s, packet.is_keyframe) != was_behind:
+            self._context.skip_frame = "DEFAULT" if was_behind else "NONKEY"
+
+    def _count_undecodable(self, error: Exception) -> None:
+        self._undecodable += 1
+        if self._undecodable > _MOST_UNDECODABLE:
+            raise DecodeError(
+                f"{self._shown}: {self._undecodable} packets in a row can't be decoded ({type(error).__name__})"
+            ) from None
+
+    def _take(self, picture: VideoFrame) -> MediaFrame | None:
+        arrived_s = self._packet_at_s or time.monotonic()
+        media_time_s = self._clock.advance(picture.time if self._has_stamps else None, arrived_s)
+        if self._backlog.is_behind or not self._sampler.due(media_time_s):
+            return None
+        return MediaFrame(
+            self._convert(picture), media_time_s, arrived_s - self._backlog.lag_s, self._backlog.take_skipped()
+        )
+
+    def _convert(self, picture: VideoFrame) -> UInt8Array:
+        """Scale and turn a picture; its size may differ from that of the one before."""
+        if picture.width * picture.height > MOST_PIXELS:
+            raise SourceUnsupported(f"{self._shown}: turned into {picture.width}x{picture.height} pixels, too many")
+        # FFmpeg gives the turn that brings the stored picture upright counter-clockwise.
+        rotate = (self._rotate - round(picture.rotation / 90) * 90) % 360
+        size_wh = target_size((picture.width, picture.height), self._width, rotate)
+        try:
+            converted = picture.reformat(
+                width=size_wh[0],
+                height=size_wh[1],
+                format="bgr24",
+                interpolation=Interpolation.FAST_BILINEAR,
+                threads=1,
+            )
+        except (av.error.FFmpegError, ValueError) as error:
+            raise SourceUnsupported(f"{self._shown}: its pixel format {picture.format.name} can't be read") from error
+        return turned(np.asarray(converted.to_ndarray(), np.uint8), rotate)
