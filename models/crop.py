@@ -100,25 +100,25 @@ def _crop_into(frame_bgr: UInt8Array, box: NDArray[np.float64], face_rgb: UInt8A
     height, width = frame_bgr.shape[:2]
     size = face_rgb.shape[0]
     left, top, right, bottom = box
-    side = max(right - left, bottom - top) * MARGIN
-    origin_x, origin_y = (left + right - side) / 2, (top + bottom - side) / 2
-    x0, x1 = max(0, round(origin_x)), min(width, round(origin_x + side))
-    y0, y1 = max(0, round(origin_y)), min(height, round(origin_y + side))
+    # Whole pixels, so that a square inside the frame fills the output to its rim.
+    side = round(max(right - left, bottom - top) * MARGIN)
+    origin_x, origin_y = round((left + right - side) / 2), round((top + bottom - side) / 2)
+    x0, x1 = max(0, origin_x), min(width, origin_x + side)
+    y0, y1 = max(0, origin_y), min(height, origin_y + side)
     if side <= 0 or x1 <= x0 or y1 <= y0:
         face_rgb[:] = FILL
         return
-    scale = size / side
-    to_x0, to_x1 = _span(x0 - origin_x, x1 - origin_x, scale, size)
-    to_y0, to_y1 = _span(y0 - origin_y, y1 - origin_y, scale, size)
+    to_x0, to_x1 = _span(x0 - origin_x, x1 - origin_x, size / side, size)
+    to_y0, to_y1 = _span(y0 - origin_y, y1 - origin_y, size / side, size)
     part = frame_bgr[y0:y1, x0:x1]
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    method = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
     resized = cv2.resize(part, (to_x1 - to_x0, to_y1 - to_y0), interpolation=method)
     if resized.shape[:2] != (size, size):
         face_rgb[:] = FILL
     face_rgb[to_y0:to_y1, to_x0:to_x1] = resized[..., ::-1]
 
 
-def _span(start: float, stop: float, scale: float, size: int) -> tuple[int, int]:
+def _span(start: int, stop: int, scale: float, size: int) -> tuple[int, int]:
     """Return where a stretch of the source lands in the output: at least one pixel, inside 0..size."""
     first = min(max(0, round(start * scale)), size - 1)
     return first, min(size, max(first + 1, round(stop * scale)))

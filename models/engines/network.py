@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -99,7 +99,9 @@ def empty_outputs(outputs: tuple[OutputSpec, ...]) -> tuple[Float32Array, ...]:
     return tuple(np.zeros((0, *output.shape), dtype=np.float32) for output in outputs)
 
 
-def join_outputs(pieces: list[tuple[Float32Array, ...]], outputs: tuple[OutputSpec, ...]) -> tuple[Float32Array, ...]:
+def join_outputs(
+    pieces: Sequence[tuple[Float32Array, ...]], outputs: tuple[OutputSpec, ...]
+) -> tuple[Float32Array, ...]:
     """Join the outputs of consecutive pieces of a batch, checked against the manifest.
 
     Raises:
