@@ -37,6 +37,9 @@ __all__ = [
     "worker_count",
 ]
 
+SINGLE_REDIS_COST = (
+    "one server does both jobs: with appendonly it writes every live frame to disk, without it a restart loses events"
+)
 _TICK_S = 0.1
 _DEMO_PATIENCE_S = 60.0
 
@@ -252,8 +255,7 @@ def warn_about(plan: Plan) -> None:
     if redis is not None and redis.is_single:
         log.warning(
             "up.single_redis",
-            cost="one server does both jobs: with appendonly it writes every live frame to disk, "
-            "without it a restart loses events",
+            cost=SINGLE_REDIS_COST,
             advice="give redis: {live: URL, durable: URL}",
         )
     if plan.demo is None and not plan.settings.cameras:

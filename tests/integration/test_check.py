@@ -1,0 +1,156 @@
+"""`maskwatch check` on real files, ports and servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from maskwatch.checks import Check, Status, check_cameras, check_redis
+from maskwatch.demo.scenes import frames
+from maskwatch.embedded import EmbeddedServer, start_servers
+from maskwatch.media import writer
+from maskwatch.settings import parse_settings
+from maskwatch.supervisor import Supervisor
+from tests.support import free_port, wait_for
+
+
+def check(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("MASKWATCH_")}
+    return subprocess.run(
+        [sys.executable, "-m", "maskwatch", "check", *words],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env=environ | {"HOME": str(home)},
+    )
+
+
+def cameras(text: str, *, probe: bool = False) -> dict[str, Check]:
+    return {check.name: check for check in check_cameras(parse_settings(text, {}), probe=probe)}
+
+
+def test_output_is_a_line_for_each_check(tmp_path: Path) -> None:
+    done = check(home=tmp_path)
+    names = [line.split(":")[0].split(maxsplit=1)[1] for line in done.stdout.splitlines()]
+    assert {"configuration", "machine", "packages", "engines", "models", "state_dir", "redis", "cameras"} <= set(names)
+
+
+def test_json_holds_the_same_checks_and_no_secret(tmp_path: Path) -> None:
+    config = tmp_path / "cameras.yaml"
+    config.write_text("cameras: {lobby: {source: 'rtsp://me:hunter2@127.0.0.1:1/x'}}\n")
+    done = check("--config", str(config), "--json", home=tmp_path)
+    items = {item["name"]: item for item in json.loads(done.stdout)["items"]}
+    assert items["camera lobby"]["status"] == "ok"
+    assert "rtsp://***@127.0.0.1:1/x" in items["camera lobby"]["text"]
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_wrong_configuration_ends_with_2_and_its_line(tmp_path: Path) -> None:
+    config = tmp_path / "cameras.yaml"
+    config.write_text("cameras:\n  lobby: {sorce: webcam:0}\n")
+    done = check("--config", str(config), home=tmp_path)
+    assert done.returncode == 2
+    assert f"{config}:2: cameras.lobby: unknown key 'sorce'; did you mean 'source'?" in done.stderr
+
+
+def test_failed_check_ends_with_1(tmp_path: Path) -> None:
+    config = tmp_path / "cameras.yaml"
+    config.write_text("cameras: {walk: {source: nothing.mp4}}\n")
+    done = check("--config", str(config), home=tmp_path)
+    assert done.returncode == 1
+    assert "FAILED  camera walk:" in done.stdout
+
+
+def test_probe_tells_what_each_camera_gives(tmp_path: Path) -> None:
+    film = tmp_path / "corridor.mp4"
+    with writer.VideoWriter(film, (640, 360), 12) as out:
+        for number, frame in enumerate(frames("corridor")):
+            out.write(frame)
+            if number == 12:
+                break
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    found = cameras(
+        "cameras:\n"
+        f"  film: {{source: {film}}}\n"
+        f"  empty: {{source: {empty}}}\n"
+        f"  nobody: {{source: 'rtsp://me:hunter2@127.0.0.1:{free_port()}/x', timeout_s: 2}}\n"
+        "  off: {source: 'webcam:9', enabled: false}\n",
+        probe=True,
+    )
+    assert found["camera film"].status is Status.OK
+    assert "live, 640 x 360" in found["camera film"].text
+    assert found["camera empty"].status is Status.FAILED
+    assert found["camera nobody"].status is Status.FAILED
+    assert "offline" in found["camera nobody"].text
+    assert "hunter2" not in found["camera nobody"].text
+    assert found["camera off"].status is Status.OK
+
+
+def test_probe_of_a_silent_peer_is_bounded_in_time() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        text = f"cameras: {{silent: {{source: 'rtsp://127.0.0.1:{port}/x', timeout_s: 1}}}}"
+        assert cameras(text, probe=True)["camera silent"].status is Status.FAILED
+
+
+def test_no_camera_is_worth_a_warning() -> None:
+    assert cameras("")["cameras"].status is Status.WARNING
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[tuple[EmbeddedServer, EmbeddedServer]]:
+    supervisor = Supervisor()
+
+    def pause(seconds: float) -> bool:
+        wait_for(lambda: True, seconds, "a moment")
+        return False
+
+    yield start_servers(supervisor, tmp_path, os.environ, 0, pause)
+    supervisor.stop()
+
+
+def redis_checks(live: str, durable: str) -> dict[str, Check]:
+    settings = parse_settings(f"redis: {{live: '{live}', durable: '{durable}'}}", {})
+    return {check.name: check for check in check_redis(settings.redis)}
+
+
+def test_servers_with_the_right_settings_are_ok(servers: tuple[EmbeddedServer, EmbeddedServer]) -> None:
+    found = redis_checks(servers[0].url, servers[1].url)
+    assert {check.status for check in found.values()} == {Status.OK}
+
+
+def test_servers_that_are_swapped_are_warned_of(servers: tuple[EmbeddedServer, EmbeddedServer]) -> None:
+    found = redis_checks(servers[1].url, servers[0].url)
+    assert found["redis live"].status is Status.WARNING
+    assert "append-only" in found["redis live"].text
+    assert "events may be lost" in found["redis durable"].text
+
+
+def test_one_server_for_both_is_warned_of(servers: tuple[EmbeddedServer, EmbeddedServer]) -> None:
+    settings = parse_settings(f"redis: '{servers[0].url}'", {})
+    outcomes = list(check_redis(settings.redis))
+    assert [outcome.status for outcome in outcomes] == [Status.WARNING, Status.OK]
+
+
+def test_wrong_password_is_told_without_showing_one(servers: tuple[EmbeddedServer, EmbeddedServer]) -> None:
+    url = f"redis://:hunter2@127.0.0.1:{servers[0].port}/0"
+    failed = redis_checks(url, servers[1].url)["redis live"]
+    assert failed.status is Status.FAILED
+    assert "password" in failed.text
+    assert "hunter2" not in failed.text
+
+
+def test_server_that_is_not_there_fails() -> None:
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    assert redis_checks(url, f"{url}1")["redis live"].status is Status.FAILED
