@@ -62,9 +62,13 @@ def _draw_person(frame_bgr: UInt8Array, person: Person, sizes: _Sizes) -> None:
         return
     style = VERDICT_STYLES[person.verdict]
     line = sizes.line if person.seen else max(1, sizes.line // 2)
+    gap = max(4, 3 * sizes.line)
     # A dark rim first: light boxes on light walls, and dark ones at night, are seen alike.
     _draw_outline(frame_bgr, box, style.outline, _INK, line + 2)
     _draw_outline(frame_bgr, box, style.outline, style.colour_bgr, line)
+    if style.outline is Outline.DOUBLE and min(box[2] - box[0], box[3] - box[1]) > 4 * gap:
+        inner = (box[0] + gap, box[1] + gap, box[2] - gap, box[3] - gap)
+        _draw_outline(frame_bgr, inner, Outline.SOLID, style.colour_bgr, max(1, line // 2))
     _draw_plate(frame_bgr, box, person, sizes)
     caption = _caption(person)
     if caption:
@@ -90,10 +94,6 @@ def _draw_outline(
     left, top, right, bottom = box
     if outline in (Outline.SOLID, Outline.DOUBLE):
         cv2.rectangle(frame_bgr, (left, top), (right, bottom), colour_bgr, line)
-        gap = max(4, 3 * line)
-        if outline is Outline.DOUBLE and min(right - left, bottom - top) > 4 * gap:
-            inner = max(1, line // 2)
-            cv2.rectangle(frame_bgr, (left + gap, top + gap), (right - gap, bottom - gap), colour_bgr, inner)
         return
     for begin, end in (
         ((left, top), (right, top)),

@@ -1,0 +1,42 @@
+"""The site as a Flask application."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from maskwatch.metrics import ProcessMetrics
+from maskwatch.settings import Settings
+from web.api import api, operations
+from web.bus import Bus
+from web.exposition import SiteCollector
+from web.guard import install_guard
+from web.hub import Hub, HubTimes
+from web.pages import pages
+from web.site import Site
+from web.streams import StreamSlots
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings, bus: Bus) -> Flask:
+    """Build the site.
+
+    Args:
+        settings: of the installation; of cameras only their number is used, the rest comes from the bus.
+        bus: where everything that is shown is read from.
+
+    Returns:
+        A WSGI application. Its hub's thread runs already but sleeps until somebody watches; `web.site.site_of(app)`
+        gives the parts, and `site_of(app).hub.close()` ends all streams.
+    """
+    app = Flask("web")
+    metrics = ProcessMetrics("web")
+    hub = Hub(bus, HubTimes(frame_s=1 / settings.web.max_stream_fps), observe=metrics.observe)
+    slots = StreamSlots(settings.web.max_streams)
+    metrics.registry.register(SiteCollector(bus, slots, hub))
+    Site(settings, bus, hub, slots, metrics).install(app)
+    install_guard(app, settings.web)
+    for blueprint in (pages, api, operations):
+        app.register_blueprint(blueprint)
+    hub.start()
+    return app

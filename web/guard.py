@@ -1,0 +1,86 @@
+"""Headers that every answer carries, errors in the form that their reader understands, and whom the site answers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException, InternalServerError, MisdirectedRequest, ServiceUnavailable
+
+from maskwatch.errors import QueueError
+from maskwatch.settings.model import WebSettings, is_loopback
+
+__all__ = ["install_guard"]
+
+_RETRY_AFTER_S = 5
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def install_guard(app: Flask, settings: WebSettings) -> None:
+    """Add the headers, the errors and the check of the Host header to an application."""
+
+    @app.before_request
+    def check_host() -> None:
+        # A page elsewhere can make its own name point to 127.0.0.1 and read this site through the visitor's browser
+        # (DNS rebinding); it can't choose the name that the browser sends.
+        if not settings.insecure and not _is_ours(request.host, settings.host):
+            raise MisdirectedRequest(
+                f"this site answers to {settings.host} and localhost only, not to {request.host[:80]!r}; "
+                "a proxy has to pass one of those names on, or web.insecure has to be spelled out"
+            )
+
+    @app.after_request
+    def add_headers(answer: Response) -> Response:
+        for name, value in _HEADERS.items():
+            answer.headers[name] = value
+        if request.endpoint != "static":
+            answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    @app.errorhandler(QueueError)
+    def broker_error(error: QueueError) -> Response:
+        return _error_answer(ServiceUnavailable(str(error), retry_after=_RETRY_AFTER_S))
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        if isinstance(error, InternalServerError):
+            error.description = "something in the site broke; its log tells what"
+        return _error_answer(error)
+
+
+def _is_ours(host: str, listening_on: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return name == listening_on or is_loopback(name)
+
+
+def _error_answer(error: HTTPException) -> Response:
+    """Answer in JSON to programs, in HTML to browsers that open a page, in plain text to the rest."""
+    code = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    words = {"status": int(code), "code": HTTPStatus(code).phrase.lower().replace(" ", "_")}
+    message = error.description or HTTPStatus(code).description
+    if request.path.startswith(("/api/", "/metrics", "/healthz", "/readyz")):
+        answer = jsonify(error={**words, "message": message})
+    elif request.accept_mimetypes.best_match(["text/plain", "text/html"]) == "text/html":
+        answer = Response(render_template("error.html", title=HTTPStatus(code).phrase, message=message))
+    else:
+        answer = Response(f"{message}\n", mimetype="text/plain")
+    answer.status_code = int(code)
+    for name, value in error.get_headers():
+        if name in ("Retry-After", "Allow"):
+            answer.headers[name] = value
+    return answer

@@ -1,0 +1,224 @@
+"""The OpenAPI document of the site, kept by hand; a test compares it with the routes and with real answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from maskwatch.types import CameraState, Verdict
+from web.painter import WIDTHS
+
+__all__ = ["document"]
+
+_Json = dict[str, Any]
+
+_AGE = {"type": ["number", "null"], "description": "seconds; null before the first"}
+_TEXT = {"type": "string"}
+_COUNT = {"type": "integer", "minimum": 0}
+_COUNT_BY = {"type": "object", "additionalProperties": _COUNT}
+
+_NAME = {"name": "name", "in": "path", "required": True, "schema": _TEXT, "description": "of the camera"}
+_WIDTH = {
+    "name": "width",
+    "in": "query",
+    "schema": {"type": "integer", "enum": list(WIDTHS)},
+    "description": "pixels, never enlarged; the analysed width when left out",
+}
+_CAMERAS = {
+    "name": "cameras",
+    "in": "query",
+    "schema": _TEXT,
+    "description": "names with commas between them whose pictures are wanted; all when left out",
+}
+
+
+def document(version: str) -> _Json:
+    """Return the document.
+
+    Args:
+        version: of Maskwatch.
+    """
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Maskwatch",
+            "version": version,
+            "description": "Cameras, their annotated streams and what is counted. Times are ages in seconds.",
+        },
+        "paths": {**_pages(), **_api(), **_operations()},
+        "components": {"schemas": _schemas()},
+    }
+
+
+def _pages() -> _Json:
+    return {
+        "/": _get("The wall of all cameras", {"200": _content("the page", "text/html")}),
+        "/cameras/{name}": _get("The page of one camera", {"200": _content("the page", "text/html")}, _NAME),
+        "/cameras/{name}/stream.mjpg": _get(
+            "Annotated pictures for any client; the last one is repeated twice a second, a card stands in for it "
+            "while the camera isn't live",
+            {
+                "200": _content("parts with Content-Length", "multipart/x-mixed-replace"),
+                "503": {"description": "web.max_streams streams are open; try again after Retry-After seconds"},
+            },
+            _NAME,
+            _WIDTH,
+        ),
+        "/cameras/{name}/snapshot.jpg": _get(
+            "The newest annotated picture",
+            {
+                "200": _content("the picture, of a live camera", "image/jpeg"),
+                "503": _content("a card that says why there is none", "image/jpeg"),
+            },
+            _NAME,
+            _WIDTH,
+        ),
+    }
+
+
+def _api() -> _Json:
+    items = {"type": "object", "required": ["items"], "properties": {"items": _list_of("Camera")}}
+    whole = {
+        "allOf": [
+            _ref("Camera"),
+            {"type": "object", "properties": {"counts": {"oneOf": [_ref("Counts"), {"type": "null"}]}}},
+        ]
+    }
+    return {
+        "/api/v1/cameras": _get("All cameras, sorted by name", {"200": _json("cameras", items), **_BROKER_DOWN}),
+        "/api/v1/cameras/{name}": _get("One camera", {"200": _json("it", whole), **_UNKNOWN, **_BROKER_DOWN}, _NAME),
+        "/api/v1/status": _get(
+            "How the installation is doing; answers while Redis is away, too", {"200": _json("it", _ref("Status"))}
+        ),
+        "/api/v1/wall": _get(
+            "Everything over one connection: messages of two lengths (unsigned, 4 bytes, big-endian), JSON of the "
+            "first and a JPEG of the second, which may be 0. `kind` is `overview` (all cameras, four times a second), "
+            "`picture` (then the JPEG follows) or `quiet`.",
+            {"200": _content("messages", "application/x-maskwatch-wall"), **_TOO_MANY, **_BAD_QUERY},
+            _CAMERAS,
+            _WIDTH,
+        ),
+        "/api/v1/discovery": _get(
+            "Every process' metrics address, for Prometheus' http_sd_configs",
+            {"200": _json("target groups", _list_of("TargetGroup")), **_BROKER_DOWN},
+        ),
+        "/api/v1/openapi.json": _get("This document", {"200": _json("it", {"type": "object"})}),
+    }
+
+
+def _operations() -> _Json:
+    ready = {
+        "type": "object",
+        "required": ["ready", "missing"],
+        "properties": {"ready": {"type": "boolean"}, "missing": {"type": "array", "items": _TEXT}},
+    }
+    alive = {"type": "object", "required": ["status"], "properties": {"status": _TEXT}}
+    return {
+        "/metrics": _get("Prometheus' text format", {"200": _content("metrics", "text/plain")}),
+        "/healthz": _get("Whether this process is alive", {"200": _json("alive", alive)}),
+        "/readyz": _get(
+            "Whether Redis answers, a worker is alive and every enabled camera is held by an ingest",
+            {"200": _json("ready", ready), "503": _json("not ready, and why", ready)},
+        ),
+    }
+
+
+def _schemas() -> _Json:
+    counts = {
+        "captured": _COUNT, "analysed": _COUNT, "waiting": _COUNT, "in_flight": _COUNT, "dropped": _COUNT_BY,
+        "faces": _COUNT_BY, "people": _COUNT_BY, "events": _COUNT_BY, "present": _COUNT_BY,
+    }  # fmt: skip
+    return {
+        "Camera": _object(_camera()),
+        "Counts": _object(counts),
+        "Status": _object(
+            {
+                "version": _TEXT,
+                "uptime_s": {"type": "number"},
+                "streams": _object({"open": _COUNT, "max": _COUNT, "watchers": _COUNT}),
+                "redis": _object({"up": {"type": "boolean"}, "message": _TEXT}),
+                "processes": _list_of("Process"),
+                "workers": _COUNT,
+                "ingests": _COUNT,
+                "cameras": {**_COUNT_BY, "description": "number of cameras by state"},
+            }
+        ),
+        "Process": _object(
+            {
+                "kind": _TEXT,
+                "name": _TEXT,
+                "address": {**_TEXT, "description": "of its own /metrics, or empty"},
+                "host": _TEXT,
+                "engine": _TEXT,
+                "age_s": {"type": "number"},
+            }
+        ),
+        "TargetGroup": _object({"targets": {"type": "array", "items": _TEXT}, "labels": {"type": "object"}}),
+        "Error": _object({"error": _object({"status": {"type": "integer"}, "code": _TEXT, "message": _TEXT})}),
+    }
+
+
+def _camera() -> _Json:
+    return {
+        "name": _TEXT,
+        "state": {"type": "string", "enum": [state.value for state in CameraState]},
+        "reason": {**_TEXT, "description": "why, for a person"},
+        "title": {**_TEXT, "description": "the state in words, as the pages show it"},
+        "shows_picture": {"type": "boolean", "description": "false where a card stands in for the picture"},
+        "fps": {"type": "number", "description": "analysed frames per second"},
+        "captured_fps": {"type": "number", "description": "frames per second that were due and read"},
+        "frame_age_s": {**_AGE, "description": "since the capture of the newest analysed frame"},
+        "packet_age_s": {**_AGE, "description": "since the last packet: the camera's liveness"},
+        "people": {
+            "type": "object",
+            "description": "people in the newest analysed frame, by verdict",
+            "properties": {verdict.value: _COUNT for verdict in Verdict},
+        },
+        "source": {**_TEXT, "description": "without credentials"},
+        "enabled": {"type": "boolean"},
+        "configured_fps": {"type": "number"},
+        "width": {"type": "integer", "description": "greatest width in pixels of an analysed frame"},
+        "detector": _TEXT,
+        "profile": _TEXT,
+        "on": {"type": ["string", "null"], "description": "the only ingest that may hold it"},
+        "holder": {**_TEXT, "description": "the ingest that holds it, or empty"},
+        "size_wh": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+        "reconnects": _COUNT,
+        "since_utc": {"type": ["number", "null"], "description": "when the state began; seconds since 1970"},
+    }
+
+
+def _get(summary: str, responses: _Json, *parameters: _Json) -> _Json:
+    if any(parameter["in"] == "path" for parameter in parameters):
+        responses = {**responses, **_UNKNOWN}
+    if any(parameter["in"] == "query" for parameter in parameters):
+        responses = {**responses, **_BAD_QUERY}
+    operation: _Json = {"summary": summary, "responses": responses}
+    if parameters:
+        operation["parameters"] = list(parameters)
+    return {"get": operation}
+
+
+def _object(properties: _Json) -> _Json:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _ref(name: str) -> _Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list_of(name: str) -> _Json:
+    return {"type": "array", "items": _ref(name)}
+
+
+def _json(description: str, schema: _Json) -> _Json:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _content(description: str, mimetype: str) -> _Json:
+    return {"description": description, "content": {mimetype: {"schema": _TEXT}}}
+
+
+_UNKNOWN = {"404": _json("no camera of that name", _ref("Error"))}
+_BAD_QUERY = {"400": _json("a query value that isn't allowed", _ref("Error"))}
+_BROKER_DOWN = {"503": _json("Redis doesn't answer", _ref("Error"))}
+_TOO_MANY = {"503": _json("web.max_streams streams are open; try again after Retry-After seconds", _ref("Error"))}

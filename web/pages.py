@@ -1,0 +1,100 @@
+"""What people open in a browser, and the picture addresses of each camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from flask import Blueprint, Response, render_template
+from werkzeug.exceptions import ServiceUnavailable
+
+from maskwatch.errors import DecodeError, QueueError
+from web.painter import paint_card, paint_frame
+from web.sight import Sight, no_broker, sight_of
+from web.site import asked_width, find_camera, site
+from web.streams import MJPEG_TYPE, mjpeg_parts
+from web.watcher import Watcher
+
+__all__ = ["pages", "streaming", "take_place"]
+
+pages = Blueprint("pages", __name__)
+
+_RETRY_AFTER_S = 5
+
+
+@pages.get("/")
+def wall() -> str:
+    """Show all cameras; the page fills itself from the wall's stream."""
+    return render_template("wall.html")
+
+
+@pages.get("/cameras/<name>")
+def camera(name: str) -> str:
+    """Show one camera; while Redis is away the page is there all the same, and says so once it runs."""
+    try:
+        find_camera(name)
+    except QueueError:
+        return render_template("camera.html", name=name)
+    return render_template("camera.html", name=name)
+
+
+@pages.get("/cameras/<name>/stream.mjpg")
+def stream(name: str) -> Response:
+    """Stream annotated pictures to any client that reads multipart MJPEG."""
+    width = asked_width()
+    find_camera(name)
+    give_back = take_place()
+    watcher = site().hub.watch([name], width)
+    return streaming(mjpeg_parts(site().hub, watcher), MJPEG_TYPE, watcher, give_back)
+
+
+@pages.get("/cameras/<name>/snapshot.jpg")
+def snapshot(name: str) -> Response:
+    """Return the newest annotated picture, or 503 with a card that says why there is none that is live."""
+    width = asked_width()
+    shown = None
+    try:
+        sight = sight_of(find_camera(name))
+        shown = site().bus.fetch([name]).get(name)
+    except QueueError as error:
+        sight = no_broker(str(error))
+    if sight.is_picture and shown is None:
+        sight = Sight(sight.state, "no frame has been analysed yet", False, "waiting for a picture")
+    if sight.is_picture and shown is not None:
+        try:
+            answer = Response(paint_frame(shown, [width])[width], mimetype="image/jpeg")
+        except DecodeError:
+            sight, shown = Sight(sight.state, "the picture can't be decoded", False, "no picture"), None
+        else:
+            answer.headers["X-Maskwatch-Frame-Age"] = f"{shown.age_s:.2f}"
+            answer.headers["X-Maskwatch-State"] = sight.state.value
+            return answer
+    answer = Response(paint_card(sight, shown, [width])[width], 503, mimetype="image/jpeg")
+    answer.headers["Retry-After"] = str(_RETRY_AFTER_S)
+    answer.headers["X-Maskwatch-State"] = sight.state.value
+    return answer
+
+
+def take_place() -> Callable[[], None]:
+    """Take a place for a stream and return what gives it back.
+
+    Raises:
+        ServiceUnavailable: if all are taken.
+    """
+    give_back = site().slots.take()
+    if give_back is None:
+        most = site().slots.most
+        raise ServiceUnavailable(
+            f"{most} streams are open, which is all that web.max_streams allows; close one, or raise it",
+            retry_after=_RETRY_AFTER_S,
+        )
+    return give_back
+
+
+def streaming(chunks: Iterator[bytes], mimetype: str, watcher: Watcher, give_back: Callable[[], None]) -> Response:
+    """Answer with a stream that gives up its watcher and its place however it ends, also before its first byte."""
+    answer = Response(chunks, mimetype=mimetype, direct_passthrough=True)
+    answer.call_on_close(watcher.close)
+    answer.call_on_close(give_back)
+    # Proxies such as nginx would gather the stream before passing it on.
+    answer.headers["X-Accel-Buffering"] = "no"
+    return answer

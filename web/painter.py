@@ -1,0 +1,101 @@
+"""From an analysed frame, or the reason why there is none, to the JPEG that viewers get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+from maskwatch.arrays import UInt8Array
+from maskwatch.broker.messages import Shown
+from maskwatch.errors import DecodeError
+from maskwatch.render import annotate, card
+from web.sight import Sight
+
+__all__ = ["WIDTHS", "paint_card", "paint_frame", "size_for"]
+
+WIDTHS = (320, 480, 640, 960, 1280)
+"""Widths that viewers may ask for; each one in use is drawn and encoded once, so there are few."""
+
+_JPEG_QUALITY = 80
+_DEFAULT_WH = (640, 360)
+
+
+def size_for(size_wh: tuple[int, int], width: int) -> tuple[int, int]:
+    """Return the size of a picture of `size_wh` for viewers that asked for `width`; never larger, 0 means as it is."""
+    if width <= 0 or width >= size_wh[0]:
+        return size_wh
+    return width, max(16, round(size_wh[1] * width / size_wh[0]))
+
+
+def paint_frame(shown: Shown, widths: Iterable[int]) -> dict[int, bytes]:
+    """Draw the result onto its picture, for each width by itself so that letters stay sharp.
+
+    Returns:
+        JPEG by width.
+
+    Raises:
+        DecodeError: if the picture can't be decoded.
+    """
+    frame_bgr = _decoded(shown)
+    painted = {}
+    for width in widths:
+        scaled_bgr = _scaled(frame_bgr, width)
+        annotate(scaled_bgr, shown.result)
+        painted[width] = _encoded(scaled_bgr)
+    return painted
+
+
+def paint_card(sight: Sight, last: Shown | None, widths: Iterable[int]) -> dict[int, bytes]:
+    """Draw a card that says what a camera is doing, with its last picture grey in the background.
+
+    Args:
+        sight: what to say.
+        last: the newest analysed frame; None, or one that can't be decoded, leaves the background plain.
+        widths: that viewers asked for.
+
+    Returns:
+        JPEG by width.
+    """
+    backdrop_bgr = None
+    if last is not None:
+        try:
+            backdrop_bgr = _decoded(last)
+        except DecodeError:  # the card is what matters, and says why there is no picture
+            last = None
+    painted = {}
+    for width in widths:
+        size_wh = size_for(last.size_wh if last else _DEFAULT_WH, width)
+        image_bgr = card(
+            (max(16, size_wh[0]), max(16, size_wh[1])),
+            sight.title,
+            [sight.reason] if sight.reason else [],
+            backdrop_bgr=backdrop_bgr,
+        )
+        painted[width] = _encoded(image_bgr)
+    return painted
+
+
+def _decoded(shown: Shown) -> UInt8Array:
+    data = np.frombuffer(shown.jpeg, np.uint8)
+    frame_bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if frame_bgr is None:
+        raise DecodeError(f"camera {shown.camera}: its analysed picture ({data.size} bytes) is no JPEG")
+    return frame_bgr.astype(np.uint8, copy=False)
+
+
+def _scaled(frame_bgr: UInt8Array, width: int) -> UInt8Array:
+    """Return a picture of its own to draw on."""
+    height, own_width = frame_bgr.shape[:2]
+    size_wh = size_for((own_width, height), width)
+    if size_wh == (own_width, height):
+        return frame_bgr.copy()
+    return cv2.resize(frame_bgr, size_wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _encoded(image_bgr: UInt8Array) -> bytes:
+    done, data = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    if not done:
+        raise DecodeError(f"a picture of {image_bgr.shape} can't be encoded as JPEG")
+    return data.tobytes()

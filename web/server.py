@@ -1,0 +1,186 @@
+"""The process behind `maskwatch web`: cheroot in front of the application, and an entry in the book of processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from typing import Any
+
+import structlog
+from cheroot import wsgi
+from flask import Flask
+
+from maskwatch import log
+from maskwatch.broker.connect import connect
+from maskwatch.broker.messages import ProcessInfo
+from maskwatch.broker.processes import ProcessBook
+from maskwatch.errors import ConfigError, MaskwatchError, QueueError
+from maskwatch.service import Stop, stop_on_signals
+from maskwatch.settings import Settings
+from maskwatch.settings.model import MetricsSettings, is_loopback
+from web.app import create_app
+from web.bus import RedisBus
+from web.site import site_of
+
+__all__ = ["SiteServer", "run"]
+
+_RESERVED_THREADS = 16
+"""For pages, the API and the metrics, beside one for each stream: streams can't starve them."""
+
+_REGISTER_EVERY_S = 3.0
+_REGISTERED_FOR_S = 10.0
+_SLOW_CLIENT_S = 10
+_END_STREAMS_S = 3
+_SEND_BUFFER_BYTES = 256 << 10
+"""Left alone, the kernel queues megabytes for a slow viewer: many seconds of pictures that are old when they arrive."""
+
+
+class SiteServer:
+    """An application that listens.
+
+    Args:
+        app: as `web.app.create_app` makes it.
+
+    Raises:
+        ConfigError: if its address can't be listened on.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._site = site_of(app)
+        settings = self._site.settings.web
+        self._server = _Cheroot(
+            (settings.host, settings.port),
+            app,
+            numthreads=settings.max_streams + _RESERVED_THREADS,
+            server_name="Maskwatch",
+            request_queue_size=128,
+            timeout=_SLOW_CLIENT_S,
+            shutdown_timeout=_END_STREAMS_S,
+        )
+        self._server.max_request_header_size = 64 << 10
+        self._server.max_request_body_size = 64 << 10
+        try:
+            self._server.prepare()
+        except OSError as error:
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+            raise ConfigError(
+                f"web: can't listen on {settings.host}:{settings.port}: {cause.strerror or cause}; stop what listens "
+                "there, or give another --host or --port (0 takes a free one)"
+            ) from error
+        self.host = settings.host
+        self.port = int(self._server.bind_addr[1])
+        self._thread = threading.Thread(target=self._server.serve, name="server", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where to point a browser."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still answers."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End all streams and stop to answer; slow clients get 3 s."""
+        self._site.hub.close()
+        self._server.stop()
+        self._thread.join(5)
+
+
+class _Cheroot(wsgi.Server):
+    """cheroot that logs as the rest does and queues little for slow viewers."""
+
+    keep_alive_conn_limit = 64
+
+    @classmethod
+    def prepare_socket(cls, *args: Any, **kwargs: Any) -> socket.socket:
+        """Return the listening socket; accepted ones inherit its buffer's size."""
+        listening: socket.socket = super().prepare_socket(*args, **kwargs)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        return listening
+
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
+        """Log what cheroot says; viewers that go away in the middle are nothing special."""
+        log_line = structlog.get_logger().error if level >= 40 else structlog.get_logger().debug
+        log_line("server.said", message=str(msg), exc_info=traceback)
+
+
+def run(settings: Settings, name: str | None = None) -> None:
+    """Serve the site until SIGTERM or SIGINT.
+
+    Args:
+        settings: of the installation; its Redis must be given.
+        name: of this process in the book of processes; None makes one of host and process id.
+
+    Raises:
+        ConfigError: if Redis isn't configured or the address can't be listened on.
+        MaskwatchError: if the server stops by itself.
+    """
+    log.configure(settings.log, "web")
+    stop = stop_on_signals()
+    client = connect(settings.require_redis().live.get_secret_value())
+    server = SiteServer(create_app(settings, RedisBus(client)))
+    server.start()
+    host = socket.gethostname()
+    info = ProcessInfo(
+        kind="web",
+        name=name or f"{host}-{os.getpid()}",
+        address=advertised_address(settings.web.host, server.port, settings.metrics),
+        host=host,
+    )
+    structlog.get_logger().info("web.listening", url=server.url, max_streams=settings.web.max_streams)
+    try:
+        _stay_registered(ProcessBook(client), info, server, stop)
+    finally:
+        server.close()
+        client.close()
+    structlog.get_logger().info("web.stopped")
+
+
+def _stay_registered(book: ProcessBook, info: ProcessInfo, server: SiteServer, stop: Stop) -> None:
+    """Say every few seconds that this process is alive, until it shall end."""
+    logger = structlog.get_logger()
+    is_registered: bool | None = None
+    while True:
+        try:
+            book.register(info, _REGISTERED_FOR_S)
+        except QueueError as error:
+            if is_registered is not False:
+                logger.warning("web.unregistered", error=str(error))
+            is_registered = False
+        else:
+            if is_registered is False:
+                logger.info("web.registered_again")
+            is_registered = True
+        if stop.wait(_REGISTER_EVERY_S):
+            break
+        if not server.is_alive:
+            raise MaskwatchError("the server stopped by itself; the log above says why")
+    try:
+        book.leave(info)
+    except QueueError as error:  # it counts as gone in a few seconds anyway
+        logger.debug("web.leave_failed", error=str(error))
+
+
+def advertised_address(host: str, port: int, settings: MetricsSettings) -> str:
+    """Return HOST:PORT under which Prometheus reaches the site's `/metrics`.
+
+    Args:
+        host: that the site listens on.
+        port: that it listens on.
+        settings: whose `advertise` names the host; a port in it is the other processes'.
+    """
+    if settings.advertise:
+        name = settings.advertise
+        head, colon, tail = name.rpartition(":")
+        name = head if colon and tail.isdigit() else name
+    else:
+        name = host if is_loopback(host) else socket.getfqdn()
+    return f"[{name}]:{port}" if ":" in name and not name.startswith("[") else f"{name}:{port}"

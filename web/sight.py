@@ -1,0 +1,108 @@
+"""What a viewer is to see of a camera: its picture, or a card that says why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from maskwatch.broker.messages import CameraView
+from maskwatch.types import CameraState
+
+__all__ = ["STALLED_AFTER_S", "Sight", "describe", "no_answer", "no_broker", "not_configured", "sight_of"]
+
+STALLED_AFTER_S = 2.6
+"""A lost camera has to show within 3 s of its last packet, and the overview is read every quarter of a second."""
+
+_OVERDUE_S = 10.0
+"""A still camera sends a frame every few seconds; older than this, nobody analyses it."""
+
+_TITLES = {
+    CameraState.CONNECTING: "connecting",
+    CameraState.LIVE: "live",
+    CameraState.STALLED: "stalled",
+    CameraState.OFFLINE: "offline",
+    CameraState.AUTH_FAILED: "wrong password",
+    CameraState.UNSUPPORTED: "unsupported",
+    CameraState.FAILED: "failed",
+    CameraState.ENDED: "ended",
+    CameraState.DISABLED: "disabled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How a camera is shown.
+
+    Attributes:
+        state: what it is doing.
+        reason: why, for a person; empty when there is nothing to say.
+        is_picture: True when its newest picture may be shown as live; False when a card must stand in for it.
+        title: of the card, and of the badge.
+    """
+
+    state: CameraState
+    reason: str
+    is_picture: bool
+    title: str
+
+
+def sight_of(view: CameraView) -> Sight:
+    """Decide how a camera is shown; a picture is only live while packets arrive and somebody analyses them."""
+    state, reason = view.state, view.reason
+    if state is CameraState.LIVE and view.packet_age_s is not None and view.packet_age_s >= STALLED_AFTER_S:
+        state, reason = CameraState.STALLED, f"last packet {view.packet_age_s:.0f} s ago"
+    if state is not CameraState.LIVE:
+        return Sight(state, reason, False, _TITLES[state])
+    if view.frame_age_s is None:
+        return Sight(state, "no frame has been analysed yet", False, "waiting for a picture")
+    if view.frame_age_s >= max(_OVERDUE_S, 3 / view.info.fps):
+        age_s = round(view.frame_age_s)
+        return Sight(state, f"newest analysed frame is {age_s} s old; is a worker running?", False, "not analysed")
+    return Sight(state, reason, True, _TITLES[state])
+
+
+def not_configured() -> Sight:
+    """Return how a camera is shown that isn't registered, or not any longer."""
+    return Sight(CameraState.OFFLINE, "no such camera is configured now", False, "gone")
+
+
+def no_broker(reason: str) -> Sight:
+    """Return how every camera is shown while Redis doesn't answer."""
+    return Sight(CameraState.OFFLINE, reason, False, "no connection to Redis")
+
+
+def no_answer() -> Sight:
+    """Return how a camera is shown while the site itself waits for an answer."""
+    return Sight(CameraState.OFFLINE, "the site has heard nothing for some seconds", False, "no answer")
+
+
+def describe(view: CameraView, sight: Sight) -> dict[str, Any]:
+    """Return what the API and the pages tell of a camera; holds no secret, since the view holds none."""
+    status = view.status
+    return {
+        "name": view.info.name,
+        "state": sight.state.value,
+        "reason": sight.reason,
+        "title": sight.title,
+        "shows_picture": sight.is_picture,
+        "fps": round(view.analysed_fps, 2),
+        "captured_fps": round(status.captured_fps, 2) if status else 0.0,
+        "frame_age_s": _rounded(view.frame_age_s),
+        "packet_age_s": _rounded(view.packet_age_s),
+        "people": dict(view.people),
+        "source": view.info.source,
+        "enabled": view.info.enabled,
+        "configured_fps": view.info.fps,
+        "width": view.info.width,
+        "detector": view.info.detector,
+        "profile": view.info.profile.value,
+        "on": view.info.on,
+        "holder": status.holder if status else "",
+        "size_wh": list(status.size_wh) if status else [0, 0],
+        "reconnects": status.reconnects if status else 0,
+        "since_utc": status.since_utc if status else None,
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 2)
