@@ -1,0 +1,279 @@
+"""The live worker: takes cameras' turns from the queue, runs the pipeline over them, and hands the results back."""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import structlog
+
+from maskwatch.broker.connect import connect
+from maskwatch.broker.frames import FrameQueue
+from maskwatch.broker.messages import Done, DoneStatus, ProcessInfo, Taken
+from maskwatch.broker.processes import ProcessBook
+from maskwatch.errors import BrokerDown, QueueError
+from maskwatch.metrics import ProcessMetrics
+from maskwatch.service import Stop
+from maskwatch.settings import Settings
+from maskwatch.types import FrameStatus
+from workers.models import WorkerModels, load_models
+from workers.pipeline import Pipeline, PipelineItem, PipelineOptions
+
+__all__ = ["Backoff", "BatchSize", "LiveWorker", "run"]
+
+_RENEW_AFTER_S = 1.0
+"""Leases last 5 s: a stage may take 4."""
+
+_REGISTER_EVERY_S = 3.0
+_TAKE_WAIT_S = 1.0
+_FINISH_WITHIN_S = 6.0
+"""How long a finished batch is offered to a Redis that doesn't answer; by then its leases have run out."""
+
+
+class BatchSize:
+    """How many turns to take: half after a lost lease, one more after some batches that went well.
+
+    Args:
+        most: as configured.
+    """
+
+    RECOVER_AFTER = 10
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._good = 0
+        self.now = most
+
+    def lost(self) -> None:
+        """A lease ran out before the batch was done."""
+        self.now = max(1, self.now // 2)
+        self._good = 0
+
+    def went_well(self) -> None:
+        """A batch was done in time."""
+        self._good += 1
+        if self._good >= self.RECOVER_AFTER and self.now < self._most:
+            self.now += 1
+            self._good = 0
+
+
+class Backoff:
+    """Waits that double up to a bound, with jitter so that workers don't come back all at once."""
+
+    FIRST_S = 0.1
+    MOST_S = 5.0
+
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+        self._chance = chance
+        self._tries = 0
+
+    def next_s(self) -> float:
+        """Return the next wait, between half and all of the doubled one."""
+        full_s = min(self.MOST_S, self.FIRST_S * 2.0 ** min(self._tries, 16))
+        self._tries += 1
+        return full_s * (0.5 + 0.5 * self._chance())
+
+    def reset(self) -> None:
+        """Begin anew after a success."""
+        self._tries = 0
+
+
+class LiveWorker:
+    """Takes, analyses and finishes batches until it is asked to stop.
+
+    Args:
+        queue: where turns come from.
+        models: loaded and warm.
+        metrics: of this process.
+        stop: the request to end.
+        batch: turns taken at once.
+        options: how faces become people.
+        beat: called between batches; says that this process is alive.
+    """
+
+    def __init__(
+        self,
+        queue: FrameQueue,
+        models: WorkerModels,
+        metrics: ProcessMetrics,
+        stop: Stop,
+        *,
+        batch: int = 8,
+        options: PipelineOptions | None = None,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._queue = queue
+        self._metrics = metrics
+        self._stop = stop
+        self._beat = beat
+        self._batch = BatchSize(batch)
+        self._backoff = Backoff()
+        self._log = structlog.get_logger()
+        self._held: list[Taken] = []
+        self._renewed_s = 0.0
+        self._has_lost = False
+        self._notes: set[str] = set()
+        self._pipeline = Pipeline(models.detector, models.classifier, options, self._in_stage)
+
+    def run(self) -> None:
+        """Work until the end is requested; a batch that was taken is finished first."""
+        while not self._stop.requested:
+            try:
+                self._beat()
+                with self._metrics.stage("take"):
+                    taken = self._queue.take(self._batch.now, _TAKE_WAIT_S)
+                self._work(taken)
+                self._backoff.reset()
+            except QueueError as error:
+                wait_s = self._backoff.next_s()
+                event = "broker.down" if isinstance(error, BrokerDown) else "broker.refused"
+                self._log.warning(event, error=str(error), again_in_s=round(wait_s, 2))
+                self._stop.wait(wait_s)
+
+    def _work(self, taken: Sequence[Taken]) -> None:
+        """Analyse and finish turns; one that workers died over has a batch of its own."""
+        crowd = [one for one in taken if not one.alone]
+        for group in ([crowd] if crowd else []) + [[one] for one in taken if one.alone]:
+            self._work_together(group)
+
+    def _work_together(self, taken: list[Taken]) -> None:
+        self._metrics.batch_size.observe(len(taken))
+        self._held, self._renewed_s, self._has_lost = taken, time.monotonic(), False
+        try:
+            outputs = self._pipeline.process([_item(one) for one in taken])
+        finally:
+            self._held = []
+        items = [
+            Done(one.camera, one.epoch, one.token, output.result, output.state)
+            for one, output in zip(taken, outputs, strict=True)
+        ]
+        self._tell_notes(items)
+        with self._metrics.stage("done"):
+            answers = self._finish(items)
+        if self._has_lost or DoneStatus.LEASE_LOST in answers:
+            self._batch.lost()
+            lost = [item.camera for item, answer in zip(items, answers, strict=True) if answer is DoneStatus.LEASE_LOST]
+            self._log.warning("lease.lost", cameras=lost, batch=self._batch.now)
+        else:
+            self._batch.went_well()
+
+    def _finish(self, items: Sequence[Done]) -> list[DoneStatus]:
+        """Hand results back; sending them again is harmless, so a Redis that is away for a moment costs nothing.
+
+        Raises:
+            QueueError: if Redis refuses them, or doesn't answer while the leases may last.
+        """
+        ends_s = time.monotonic() + _FINISH_WITHIN_S
+        backoff = Backoff()
+        while True:
+            try:
+                return self._queue.done(items)
+            except BrokerDown:
+                wait_s = backoff.next_s()
+                if time.monotonic() + wait_s > ends_s:
+                    raise
+                # Not cut short by a request to end: there are 10 s for that, and this is the work to be drained.
+                time.sleep(wait_s)
+
+    @contextmanager
+    def _in_stage(self, name: str) -> Iterator[None]:
+        """Time a stage; before it, prolong the leases when they are a second old."""
+        if self._held and time.monotonic() - self._renewed_s > _RENEW_AFTER_S:
+            # An unreachable Redis is noticed when the batch is handed back.
+            with suppress(BrokerDown):
+                self._has_lost |= not all(self._queue.renew(self._held))
+            self._renewed_s = time.monotonic()
+        with self._metrics.stage(name):
+            yield
+
+    def _tell_notes(self, items: Sequence[Done]) -> None:
+        """Log why frames of a camera weren't analysed, once until it changes."""
+        for item in items:
+            about = f"{item.camera}: {item.result.note}"
+            if item.result.status is not FrameStatus.OK and about not in self._notes:
+                if len(self._notes) > 1000:
+                    self._notes.clear()
+                self._notes.add(about)
+                self._log.warning("frame.not_analysed", camera=item.camera, reason=item.result.note)
+
+
+def _item(taken: Taken) -> PipelineItem:
+    return PipelineItem(
+        camera=taken.camera,
+        epoch=taken.epoch,
+        kind=taken.kind,
+        media_time_s=taken.media_time_s,
+        jpeg=taken.jpeg,
+        state=taken.state,
+        detector=taken.info.detector,
+        profile=taken.info.profile,
+    )
+
+
+class _Registration:
+    """Says every few seconds that this process is alive; a Redis that is away is the loop's business."""
+
+    def __init__(self, book: ProcessBook, info: ProcessInfo) -> None:
+        self._book = book
+        self._info = info
+        self._next_s = 0.0
+
+    def beat(self) -> None:
+        """Register when it is time."""
+        now_s = time.monotonic()
+        if now_s >= self._next_s:
+            self._next_s = now_s + _REGISTER_EVERY_S
+            self._book.register(self._info)
+
+    def leave(self) -> None:
+        """Strike this process out, where Redis answers."""
+        with suppress(QueueError):
+            self._book.leave(self._info)
+
+
+def run(settings: Settings, name: str, stop: Stop) -> None:
+    """Be a worker until `stop` is requested.
+
+    Args:
+        settings: of this process.
+        name: unique among the workers.
+        stop: the request to end.
+
+    Raises:
+        ConfigError: if there is no Redis in the settings or the metrics' address is taken.
+        ModelError: if a model can't be used; the queue isn't touched then.
+    """
+    log = structlog.get_logger()
+    began_s = time.monotonic()
+    url = settings.require_redis().live.get_secret_value()
+    metrics = ProcessMetrics("worker")
+    address = metrics.serve(settings.metrics)
+    cameras = [camera for camera in settings.cameras.values() if camera.enabled]
+    models = load_models(
+        settings.worker.engine,
+        settings.worker.engine_fallback,
+        threads=settings.worker.threads,
+        batch=settings.worker.batch,
+        detectors={camera.detector for camera in cameras},
+        profiles={camera.profile for camera in cameras},
+    )
+    info = ProcessInfo("worker", name, address, socket.gethostname(), models.engine.value)
+    with connect(url, blocking=True) as client, connect(url) as other:
+        registration = _Registration(ProcessBook(other), info)
+        options = PipelineOptions(min_face_px=settings.worker.min_face_px)
+        worker = LiveWorker(
+            FrameQueue(client), models, metrics, stop,
+            batch=settings.worker.batch, options=options, beat=registration.beat,
+        )  # fmt: skip
+        log.info(
+            "worker.ready", name=name, engine=models.engine.value, classifier=models.classifier.name, metrics=address,
+            batch=settings.worker.batch, after_s=round(time.monotonic() - began_s, 2),
+        )  # fmt: skip
+        try:
+            worker.run()
+        finally:
+            registration.leave()
+    log.info("worker.stopped", name=name)

@@ -1,0 +1,322 @@
+"""Frames in, results out: the one way that the live worker, `detect` and the evaluations take.
+
+Pure: no Redis, no clock, no files. What goes on from frame to frame is handed in and out as `state`; how long stages
+take is told to whoever wants to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from maskwatch.arrays import Float32Array, UInt8Array
+from maskwatch.broker.messages import TakenKind
+from maskwatch.errors import ConfigError, DecodeError, ModelError, SourceError, WireError
+from maskwatch.media import decode_jpeg
+from maskwatch.types import LABELS, Detection, FrameResult, FrameStatus, MaskLabel, Person, Profile, Verdict
+from models.crop import MIN_FACE_PX, MIN_SHARPNESS, crop_faces, face_quality
+from models.detectors import Detector
+from workers.state import CameraState, pack_state, unpack_state
+from workers.track import Step, Track, TrackOptions, Tracks, advance, close_all
+from workers.verdict import Evidence, VerdictOptions, look_weight, vote
+
+__all__ = ["Classifier", "Pipeline", "PipelineItem", "PipelineOptions", "PipelineOutput", "Stage"]
+
+Stage = Callable[[str], AbstractContextManager[None]]
+"""Called with the name of each stage of a batch; the stage runs inside the context."""
+
+
+class Classifier(Protocol):
+    """What the pipeline asks about faces; see `models.classifier.MaskClassifier`."""
+
+    name: str
+    size_px: int
+
+    def classify(self, faces_rgb: UInt8Array) -> Float32Array:
+        """Return (N, 3) probabilities of (N, size_px, size_px, 3) uint8 RGB faces."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """How faces become people.
+
+    Attributes:
+        track: how tracks begin and end.
+        verdict: when evidence is enough.
+        min_face_px: longest side of a face below which it doesn't vote, in pixels of the frame.
+        min_sharpness: below which it doesn't vote; see `models.crop`.
+    """
+
+    track: TrackOptions = field(default_factory=TrackOptions)
+    verdict: VerdictOptions = field(default_factory=VerdictOptions)
+    min_face_px: float = MIN_FACE_PX
+    min_sharpness: float = MIN_SHARPNESS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PipelineItem:
+    """A camera's turn.
+
+    Attributes:
+        camera: whose.
+        epoch: tracks of another one are closed.
+        kind: a frame, or the end of all tracks.
+        media_time_s: seconds within the epoch.
+        jpeg: the picture, unless `frame_bgr` is given.
+        frame_bgr: (H, W, 3) uint8; not modified.
+        state: what the camera's last turn left, or empty; ignored when the camera had a turn earlier in the batch.
+        detector: name of the face detector.
+        profile: how much work the detector is given.
+    """
+
+    camera: str
+    epoch: str
+    kind: TakenKind
+    media_time_s: float
+    jpeg: bytes = b""
+    frame_bgr: UInt8Array | None = None
+    state: bytes = b""
+    detector: str = "maskwatch"
+    profile: Profile = Profile.ACCURATE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PipelineOutput:
+    """What came of a turn.
+
+    Attributes:
+        camera: whose.
+        result: what the analysis says.
+        state: for the camera's next turn, less than 4 KB.
+        frame_bgr: the picture, or None when there was none.
+    """
+
+    camera: str
+    result: FrameResult
+    state: bytes
+    frame_bgr: UInt8Array | None
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """A turn on its way through the stages."""
+
+    item: PipelineItem
+    frame_bgr: UInt8Array | None = None
+    note: str = ""
+    detections: tuple[Detection, ...] = ()
+    before: CameraState | None = None
+    """Its evidence is only right for a camera's first turn of a batch; see `_conclude`."""
+    ended: tuple[int, ...] = ()
+    """Confirmed tracks of another epoch."""
+    step: Step | None = None
+    looks: dict[int, tuple[tuple[float, ...], float]] = field(default_factory=dict)
+    """By number of the detection: probabilities and weight."""
+
+
+class Pipeline:
+    """Detection, tracking, classification and verdicts for batches of many cameras' frames.
+
+    Belongs to one thread.
+
+    Args:
+        detectors: gives the detector of a name; is asked once a name. A `ModelError` or `ConfigError` of it becomes
+            the note of the frames that wanted it, and the others go on.
+        classifier: is asked about all faces of a batch at once.
+        options: how faces become people.
+        stage: is told of the stages.
+    """
+
+    def __init__(
+        self,
+        detectors: Callable[[str], Detector],
+        classifier: Classifier,
+        options: PipelineOptions | None = None,
+        stage: Stage = lambda _name: nullcontext(),
+    ) -> None:
+        self._load = detectors
+        self._detectors: dict[str, Detector | str] = {}
+        self._classifier = classifier
+        self._options = options or PipelineOptions()
+        self._stage = stage
+
+    def process(self, items: Sequence[PipelineItem]) -> list[PipelineOutput]:
+        """Analyse a batch; several frames of one camera must be in order.
+
+        Returns:
+            One output an item, in the same order.
+
+        Raises:
+            ModelError: if a runtime fails.
+        """
+        turns = [_Turn(item) for item in items]
+        with self._stage("decode"):
+            for turn in turns:
+                self._decode(turn)
+        with self._stage("detect"):
+            self._detect(turns)
+        with self._stage("track"):
+            self._track(turns)
+        with self._stage("classify"):
+            self._classify(turns)
+        with self._stage("verdict"):
+            return self._conclude(turns)
+
+    def _decode(self, turn: _Turn) -> None:
+        item = turn.item
+        turn.frame_bgr = item.frame_bgr
+        if item.kind is TakenKind.FRAME and item.frame_bgr is None:
+            try:
+                turn.frame_bgr = decode_jpeg(item.jpeg, f"frame of {item.camera}")
+            except (DecodeError, SourceError) as error:
+                turn.note = str(error)
+
+    def _detect(self, turns: Sequence[_Turn]) -> None:
+        """Run each detector once per profile over all of its frames."""
+        groups: dict[tuple[str, Profile], list[_Turn]] = {}
+        for turn in turns:
+            if turn.frame_bgr is not None:
+                groups.setdefault((turn.item.detector, turn.item.profile), []).append(turn)
+        for (name, profile), group in groups.items():
+            detector = self._detector(name)
+            if isinstance(detector, str):
+                for turn in group:
+                    turn.note = detector
+                continue
+            frames = [turn.frame_bgr for turn in group if turn.frame_bgr is not None]
+            found = detector.detect(frames, profile, min_score=self._options.track.low_score)
+            for turn, detections in zip(group, found, strict=True):
+                turn.detections = detections
+
+    def _detector(self, name: str) -> Detector | str:
+        """Return a detector, or why there is none."""
+        if name not in self._detectors:
+            try:
+                self._detectors[name] = self._load(name)
+            except (ModelError, ConfigError) as error:
+                self._detectors[name] = str(error)
+        return self._detectors[name]
+
+    def _track(self, turns: Sequence[_Turn]) -> None:
+        """Advance each camera's tracks in the order of its frames."""
+        latest: dict[str, CameraState] = {}
+        for turn in turns:
+            item = turn.item
+            turn.before = latest[item.camera] if item.camera in latest else _read_state(item.state, item.epoch)
+            tracks = turn.before.tracks
+            if turn.before.epoch != item.epoch:
+                turn.ended = close_all(tracks).closed
+                tracks = Tracks()
+            if item.kind is TakenKind.END:
+                turn.step = close_all(tracks)
+            elif turn.frame_bgr is None or turn.note:
+                turn.step = Step(tracks, {})
+            else:
+                size_wh = (turn.frame_bgr.shape[1], turn.frame_bgr.shape[0])
+                turn.step = advance(tracks, turn.detections, size_wh, item.media_time_s, self._options.track)
+            latest[item.camera] = CameraState(item.epoch, turn.step.tracks)
+
+    def _classify(self, turns: Sequence[_Turn]) -> None:
+        """Cut the faces that belong to tracks and classify those that can be seen well enough, all at once."""
+        cut: list[tuple[_Turn, list[int], UInt8Array, Float32Array]] = []
+        for turn in turns:
+            if turn.frame_bgr is None or turn.step is None or not turn.step.found:
+                continue
+            wanted = sorted(turn.step.found.values())
+            boxes = np.array([turn.detections[at].box_xyxy for at in wanted], np.float32)
+            faces = crop_faces(turn.frame_bgr, boxes, self._classifier.size_px)
+            quality = face_quality(faces, boxes)
+            usable = quality.usable(self._options.min_face_px, self._options.min_sharpness)
+            cut.append(
+                (turn, [at for at, use in zip(wanted, usable, strict=True) if use], faces[usable], boxes[usable])
+            )
+        if not any(wanted for _, wanted, _, _ in cut):
+            return
+        answers = self._classifier.classify(np.concatenate([faces for _, _, faces, _ in cut]))
+        rows = iter(answers.tolist())
+        for turn, wanted, _, boxes in cut:
+            for at, box in zip(wanted, boxes, strict=True):
+                size_px = float(max(box[2] - box[0], box[3] - box[1]))
+                turn.looks[at] = (tuple(next(rows)), look_weight(size_px, self._options.min_face_px))
+
+    def _conclude(self, turns: Sequence[_Turn]) -> list[PipelineOutput]:
+        """Vote, judge, and pack what the next turn needs."""
+        outputs = []
+        evidence: dict[str, Mapping[int, Evidence]] = {}
+        for turn in turns:
+            item, before, step = turn.item, turn.before, turn.step
+            assert before is not None
+            assert step is not None
+            held = evidence.get(item.camera, before.evidence)
+            closed = _verdicts(turn.ended, held)
+            known = dict(held) if before.epoch == item.epoch else {}
+            self._vote(turn, step, known)
+            closed += _verdicts(step.closed, known)
+            alive = {track.track_id for track in step.tracks.items}
+            evidence[item.camera] = {one: seen for one, seen in known.items() if one in alive}
+            state = CameraState(item.epoch, step.tracks, evidence[item.camera])
+            outputs.append(
+                PipelineOutput(item.camera, self._result(turn, state, closed), pack_state(state), turn.frame_bgr)
+            )
+        return outputs
+
+    def _vote(self, turn: _Turn, step: Step, known: dict[int, Evidence]) -> None:
+        for track_id, at in step.found.items():
+            if at in turn.looks:
+                probabilities, weight = turn.looks[at]
+                seen = known.get(track_id, Evidence())
+                known[track_id] = vote(seen, probabilities, weight, turn.item.media_time_s, self._options.verdict)
+
+    def _result(self, turn: _Turn, state: CameraState, closed: tuple[Verdict, ...]) -> FrameResult:
+        if turn.item.kind is TakenKind.END:
+            return FrameResult(FrameStatus.OK, closed=closed, model=self._classifier.name)
+        if turn.frame_bgr is None or turn.note:
+            return FrameResult(FrameStatus.DECODE_ERROR, closed=closed, model=self._classifier.name, note=turn.note)
+        height, width = turn.frame_bgr.shape[:2]
+        assert turn.step is not None
+        people = []
+        for track in state.tracks.items:
+            at = turn.step.found.get(track.track_id)
+            if track.is_confirmed and (at is not None or self._is_shown(track, state)):
+                look = None if at is None else turn.looks.get(at)
+                people.append(_person(track, look, at is not None, state, height / width))
+        shown = tuple(person for person in people if person is not None)
+        return FrameResult(FrameStatus.OK, (width, height), shown, closed, self._classifier.name)
+
+    def _is_shown(self, track: Track, state: CameraState) -> bool:
+        return state.tracks.time_s is not None and state.tracks.time_s - track.seen_s <= self._options.track.shown_s
+
+
+def _read_state(data: bytes, epoch: str) -> CameraState:
+    """Return the state, or a fresh one when there is none or another version of Maskwatch wrote it."""
+    if not data:
+        return CameraState(epoch)
+    try:
+        return unpack_state(data)
+    except WireError:
+        return CameraState(epoch)
+
+
+def _verdicts(track_ids: Sequence[int], evidence: Mapping[int, Evidence]) -> tuple[Verdict, ...]:
+    return tuple(evidence[one].verdict if one in evidence else Verdict.UNKNOWN for one in track_ids)
+
+
+def _person(
+    track: Track, look: tuple[tuple[float, ...], float] | None, seen: bool, state: CameraState, aspect: float
+) -> Person | None:
+    """Return a track as it is shown, or None when its prediction has left the frame."""
+    box = track.box_unit(aspect)
+    if box[2] <= box[0] or box[3] <= box[1]:
+        return None
+    label: MaskLabel | None = None
+    probabilities: tuple[float, ...] = ()
+    if look is not None:
+        probabilities = look[0]
+        label = LABELS[max(range(len(LABELS)), key=lambda at: probabilities[at])]
+    held = state.evidence.get(track.track_id, Evidence())
+    return Person(track.track_id, box, track.score, label, probabilities, held.verdict, seen)

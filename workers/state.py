@@ -1,0 +1,118 @@
+"""What a camera's next turn needs from the last: tracks and evidence, packed into less than 4 KB.
+
+Layout, little endian: version (uint8), length of the epoch (uint8), epoch, has a time (uint8), media time (float64),
+next id (uint32), number of tracks (uint8); then per track: id, centre, speed, size, spread, seconds since its first and
+its last detection, hits, flags, score, three sums, seconds since its last look, looks.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from maskwatch.errors import WireError
+from maskwatch.types import Verdict
+from workers.track import MOST_TRACKS, Track, Tracks
+from workers.verdict import Evidence
+
+__all__ = ["CameraState", "pack_state", "unpack_state"]
+
+_VERSION = 1
+_HEAD = struct.Struct("<BdIB")
+_TRACK = struct.Struct("<I9f2fHBe3ffB")
+_VERDICTS = tuple(Verdict)
+_MOST_EPOCH_BYTES = 64
+_OLDEST_S = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """Tracks and evidence of one camera in one epoch.
+
+    Attributes:
+        epoch: of the ingest's hold.
+        tracks: all of them.
+        evidence: by track id; a track without an entry was never looked at.
+    """
+
+    epoch: str
+    tracks: Tracks = field(default_factory=Tracks)
+    evidence: Mapping[int, Evidence] = field(default_factory=dict)
+
+
+def pack_state(state: CameraState) -> bytes:
+    """Write a state; numbers are rounded to single precision.
+
+    Raises:
+        WireError: if the epoch is longer than 64 bytes or there are too many tracks.
+    """
+    epoch = state.epoch.encode()
+    if len(epoch) > _MOST_EPOCH_BYTES or len(state.tracks.items) > MOST_TRACKS:
+        raise WireError(
+            f"state: expected an epoch of at most {_MOST_EPOCH_BYTES} bytes and at most {MOST_TRACKS} tracks, "
+            f"received {len(epoch)} and {len(state.tracks.items)}"
+        )
+    time_s = state.tracks.time_s
+    now_s = time_s or 0.0
+    head = _HEAD.pack(time_s is not None, now_s, state.tracks.next_id, len(state.tracks.items))
+    rows = [_pack_track(track, state.evidence.get(track.track_id, Evidence()), now_s) for track in state.tracks.items]
+    return b"".join([bytes([_VERSION, len(epoch)]), epoch, head, *rows])
+
+
+def unpack_state(data: bytes) -> CameraState:
+    """Read a state.
+
+    Raises:
+        WireError: if it has another form, which means: start afresh.
+    """
+    try:
+        version, length = data[0], data[1]
+        if version != _VERSION:
+            raise WireError(f"state: expected version {_VERSION}, received {version}; all tracks start afresh")
+        epoch = data[2 : 2 + length].decode()
+        has_time, now_s, next_id, count = _HEAD.unpack_from(data, 2 + length)
+        body = data[2 + length + _HEAD.size :]
+        if len(body) != count * _TRACK.size or count > MOST_TRACKS or not math.isfinite(now_s) or next_id < 1:
+            raise WireError(f"state: expected {count} tracks, received {len(body)} bytes; all tracks start afresh")
+        rows = [_unpack_track(values, now_s) for values in _TRACK.iter_unpack(body)]
+    except (IndexError, struct.error, UnicodeDecodeError) as error:
+        raise WireError(f"state: {len(data)} bytes that are no state ({error}); all tracks start afresh") from error
+    ids = [track.track_id for track, _ in rows]
+    if len(set(ids)) != len(ids) or any(not 0 < one < next_id for one in ids):
+        raise WireError(f"state: expected different ids from 1 to {next_id - 1}; all tracks start afresh")
+    tracks = Tracks(now_s if has_time else None, next_id, tuple(track for track, _ in rows))
+    return CameraState(epoch, tracks, {track.track_id: seen for track, seen in rows if seen.looks})
+
+
+def _pack_track(track: Track, seen: Evidence, now_s: float) -> bytes:
+    flags = int(track.is_confirmed) | _VERDICTS.index(seen.verdict) << 1
+    return _TRACK.pack(
+        track.track_id,
+        *track.centre,
+        *track.speed,
+        *track.size,
+        *track.spread,
+        min(_OLDEST_S, now_s - track.first_s),
+        now_s - track.seen_s,
+        track.hits,
+        flags,
+        track.score,
+        *seen.sums,
+        min(_OLDEST_S, now_s - seen.time_s),
+        seen.looks,
+    )
+
+
+def _unpack_track(values: tuple[float, ...], now_s: float) -> tuple[Track, Evidence]:
+    x, y, vx, vy, width, height, pp, pv, vv, first_ago, seen_ago = values[1:12]
+    hits, flags, score = int(values[12]), int(values[13]), values[14]
+    first, second, third, look_ago = values[15:19]
+    if not all(map(math.isfinite, values)) or min(width, height, pp) <= 0 or vv < 0 or flags >> 1 >= len(_VERDICTS):
+        raise WireError("state: a track with impossible numbers; all tracks start afresh")
+    track = Track(
+        int(values[0]), (x, y), (vx, vy), (width, height), (pp, pv, vv), now_s - first_ago, now_s - seen_ago, hits,
+        bool(flags & 1), score,
+    )  # fmt: skip
+    return track, Evidence((first, second, third), int(values[19]), now_s - look_ago, _VERDICTS[flags >> 1])
