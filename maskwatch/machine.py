@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -18,7 +17,7 @@ from types import FrameType
 import structlog
 
 from maskwatch.children import ChildSpec
-from maskwatch.demo.cameras import DEMO_CAMERAS
+from maskwatch.demo.cameras import DEMO_CAMERAS, DemoCamera, ready_cameras, write_demo_config
 from maskwatch.embedded import start_servers
 from maskwatch.errors import ConfigError
 from maskwatch.settings import Settings
@@ -41,7 +40,6 @@ SINGLE_REDIS_COST = (
     "one server does both jobs: with appendonly it writes every live frame to disk, without it a restart loses events"
 )
 _TICK_S = 0.1
-_DEMO_PATIENCE_S = 60.0
 
 
 class Rank(IntEnum):
@@ -56,17 +54,15 @@ class Rank(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The demo's process and the files that it makes.
+    """The demo's process and its cameras.
 
     Attributes:
-        folder: where it writes.
+        folder: where it writes films, and where the configuration of its cameras is.
         port: of loopback, on which one camera is served.
-        files: exist, complete, once ingest can begin.
     """
 
     folder: Path
     port: int
-    files: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,21 +191,26 @@ def _keep_running(
         others.insert(0, ingest)
     for spec in others:
         supervisor.add(spec)
-    ingest_is_due = plan.demo is not None
-    patience_ends = time.monotonic() + _DEMO_PATIENCE_S
+    configured: tuple[DemoCamera, ...] = ()
     is_announced = False
     while not wishes.pause(_TICK_S):
         supervisor.tick()
-        if (
-            plan.demo
-            and ingest_is_due
-            and (all(file.exists() for file in plan.demo.files) or time.monotonic() > patience_ends)
-        ):
-            supervisor.add(ingest)
-            ingest_is_due = False
+        if plan.demo and len(configured) < len(DEMO_CAMERAS):
+            ready = _configure_ready(plan.demo, configured)
+            if ready and not configured:
+                supervisor.add(ingest)  # it sees the later ones come, as it sees any edit of its file
+            configured = ready
         if not is_announced and _site_answers(plan.settings.web.host, plan.settings.web.port):
             announce()
             is_announced = True
+
+
+def _configure_ready(demo: Demo, configured: tuple[DemoCamera, ...]) -> tuple[DemoCamera, ...]:
+    """Put the cameras whose films are made by now into the configuration, and return them."""
+    ready = ready_cameras(demo.folder)
+    if ready != configured:
+        write_demo_config(demo.folder, demo.port, ready)
+    return ready
 
 
 def _services(plan: Plan, environ: Mapping[str, str]) -> list[ChildSpec]:

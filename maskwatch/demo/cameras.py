@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DEMO_CAMERAS", "DROPOUT", "DROPOUT_PATH", "DemoCamera", "demo_films", "write_demo_config"]
+__all__ = ["DEMO_CAMERAS", "DROPOUT", "DROPOUT_PATH", "DemoCamera", "demo_films", "ready_cameras", "write_demo_config"]
 
 DROPOUT_PATH = "/dropout.mjpg"
 
@@ -34,9 +35,9 @@ DROPOUT = DemoCamera("dropout", "a camera that goes away for 8 s now and then, a
 DEMO_CAMERAS = (
     DemoCamera("lobby", "somebody without a mask"),
     DemoCamera("ward", "somebody with a mask"),
+    DemoCamera("corridor", "nobody, in a changing light"),
     DemoCamera("gate", "two people crossing: one bare, one masked"),
     DemoCamera("office", "somebody whose mask leaves the nose free"),
-    DemoCamera("corridor", "an empty corridor, its light changing"),
     DROPOUT,
 )
 
@@ -50,12 +51,19 @@ def demo_films(folder: Path) -> dict[str, Path]:
     return {camera.name: folder / f"{camera.name}-{version}.mp4" for camera in DEMO_CAMERAS if not camera.is_served}
 
 
-def write_demo_config(folder: Path, port: int) -> Path:
-    """Write the configuration of the demo cameras.
+def ready_cameras(folder: Path) -> tuple[DemoCamera, ...]:
+    """Return the cameras whose pictures are there; the served one comes last, its process makes the films first."""
+    missing = {name for name, film in demo_films(folder).items() if not film.exists()}
+    return tuple(c for c in DEMO_CAMERAS if c.name not in missing and not (c.is_served and missing))
+
+
+def write_demo_config(folder: Path, port: int, cameras: Sequence[DemoCamera]) -> Path:
+    """Write the configuration of some demo cameras, as a whole or not at all: ingest watches it.
 
     Args:
-        folder: where the films are or will be; it's made if need be.
+        folder: where the films are; it's made if need be.
         port: of loopback, on which `dropout` is served.
+        cameras: which are configured.
 
     Returns:
         The YAML file.
@@ -63,7 +71,7 @@ def write_demo_config(folder: Path, port: int) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lines = ["# Written by `maskwatch up --demo` at every start.", "defaults: {fps: 10, loop: true}", "cameras:"]
     films = demo_films(folder)
-    for camera in DEMO_CAMERAS:
+    for camera in cameras:
         source = f"http://127.0.0.1:{port}{DROPOUT_PATH}" if camera.is_served else films[camera.name].name
         lines += [f"  # {camera.shows}", f"  {camera.name}: {{source: {source}}}"]
     path = folder / "cameras.yaml"

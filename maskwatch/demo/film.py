@@ -40,7 +40,7 @@ def _film(name: str, path: Path, is_stopped: Callable[[], bool]) -> bool:
     partial = path.with_suffix(".partial")
     with av.open(str(partial), "w", format="mp4") as container:
         # A keyframe a second: a still camera can be watched by its keyframes alone.
-        stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "20", "g": str(FPS)})
+        stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "23", "g": str(FPS)})
         stream.width, stream.height = SIZE_WH
         stream.pix_fmt = "yuv420p"
         for number, picture in enumerate(frames(name)):

@@ -17,7 +17,7 @@ from maskwatch.demo.photograph import PHOTO_SIDE_PX, cut_out, other_colours, pho
 
 __all__ = ["FPS", "SCENES", "Scene", "frames"]
 
-FPS = 12
+FPS = 10
 _FACE_XY = (224, 125)
 """The middle of the face in the photograph, in pixels; people are placed and turned by it."""
 
@@ -137,7 +137,7 @@ def frames(name: str) -> Iterator[UInt8Array]:
     room = scene.room()
     people = [(role, *_dressed(role.look, role.is_other)) for role in scene.roles]
     rng = np.random.default_rng(11)
-    grain = [rng.integers(0, 7, room.shape, np.uint8) for _ in range(4)]
+    grain = [rng.integers(0, 5, room.shape, np.uint8) for _ in range(4)]
     for number in range(int(scene.seconds * FPS)):
         at_s = number / FPS
         frame = room.copy()

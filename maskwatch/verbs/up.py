@@ -57,7 +57,7 @@ def _overrides(
 
 def _run(config: Path | None, demo: bool, overrides: dict[str, Any]) -> None:
     from maskwatch import log, machine
-    from maskwatch.demo.cameras import demo_films, write_demo_config
+    from maskwatch.demo.cameras import write_demo_config
     from maskwatch.embedded import free_port
     from maskwatch.statedir import locked_state_dir
 
@@ -73,10 +73,7 @@ def _run(config: Path | None, demo: bool, overrides: dict[str, Any]) -> None:
         if demo:
             folder = state_dir / "demo"
             camera_port = free_port()
-            plan = replace(
-                plan,
-                config=write_demo_config(folder, camera_port),
-                demo=machine.Demo(folder, camera_port, tuple(demo_films(folder).values())),
-            )
+            demo_config = write_demo_config(folder, camera_port, ())
+            plan = replace(plan, config=demo_config, demo=machine.Demo(folder, camera_port))
         machine.warn_about(plan)
         machine.run(plan, wishes, os.environ, lambda: click.echo(machine.welcome(plan)))

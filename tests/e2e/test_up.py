@@ -1,0 +1,326 @@
+"""`maskwatch up` as a person starts it: in an empty home, everything real, polled with deadlines."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from maskwatch.demo.cameras import DEMO_CAMERAS
+from tests.support import free_port, wait_for
+
+STOP_S = 10.0
+"""What is promised for the end of everything."""
+GENEROUS_S = 90.0
+"""For things that take seconds on an idle machine."""
+
+pytestmark = pytest.mark.timeout(300)
+
+
+class Up:
+    """A running `maskwatch up`, its processes recognised by their home directory."""
+
+    def __init__(self, home: Path, *words: str, environ: dict[str, str] | None = None) -> None:
+        self.home = home
+        self.port = free_port()
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MASKWATCH_", "XDG_"))}
+        self.log = home.parent / f"{home.name}.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "maskwatch", "up", "--port", str(self.port), *words],
+                env=inherited | {"HOME": str(home)} | (environ or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=home,
+            )
+
+    def pids(self, *words: str) -> set[int]:
+        """Return the processes in this home, whose command line holds all the words; zombies aren't any more."""
+        found = set()
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                environ = (folder / "environ").read_bytes().split(b"\0")
+                command = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            except OSError:
+                continue
+            if f"HOME={self.home}".encode() in environ and all(word in command for word in words):
+                found.add(int(folder.name))
+        return found
+
+    def get(self, path: str) -> bytes | None:
+        """Return the body of a page, or None while there is none."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return cast("bytes", answer.read())
+        except (OSError, urllib.error.URLError):
+            return None
+
+    def cameras(self) -> dict[str, dict[str, Any]]:
+        """Return what the API says of each camera."""
+        body = self.get("/api/v1/cameras")
+        return {} if body is None else {item["name"]: item for item in json.loads(body)["items"]}
+
+    def camera(self, name: str) -> dict[str, Any]:
+        return self.cameras().get(name, {})
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the log lines so far."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def end(self, number: signal.Signals) -> None:
+        """Send a signal to the supervisor alone and wait for it."""
+        self.process.send_signal(number)
+        self.process.wait(GENEROUS_S)
+
+    def clean_up(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        for pid in self.pids():
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def ups() -> Iterator[list[Up]]:
+    """Whatever is put in here is ended after the test."""
+    running: list[Up] = []
+    yield running
+    for up in running:
+        up.clean_up()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One demo for the tests that only look."""
+    folder = tmp_path_factory.mktemp("demo") / "home"
+    folder.mkdir()
+    up = Up(folder, "--demo")
+    yield up
+    up.clean_up()
+
+
+def analysed(up: Up, name: str) -> dict[str, Any] | None:
+    camera = up.camera(name)
+    return camera if camera.get("state") == "live" and camera.get("frame_age_s") is not None else None
+
+
+def people(up: Up, name: str, verdict: str) -> int:
+    """Return how many people with a verdict a camera sees now."""
+    return int(up.camera(name).get("people", {}).get(verdict, 0))
+
+
+def run_up(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run an `up` that should end by itself."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("MASKWATCH_", "XDG_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "maskwatch", "up", *words],
+        env=environ | {"HOME": str(home)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=GENEROUS_S,
+        check=False,
+    )
+
+
+def test_demo_shows_annotated_pictures_of_every_camera(demo: Up) -> None:
+    began = time.monotonic()
+    wait_for(lambda: analysed(demo, "lobby"), GENEROUS_S, "the first camera is live and analysed", 0.1)
+    sys.stdout.write(f"first analysed picture after {time.monotonic() - began:.1f} s\n")
+    for camera in DEMO_CAMERAS:
+        wait_for(partial(analysed, demo, camera.name), GENEROUS_S, f"{camera.name} is live", 0.1)
+        snapshot = demo.get(f"/cameras/{camera.name}/snapshot.jpg")
+        assert snapshot is not None
+        assert snapshot.startswith(b"\xff\xd8")
+
+
+def test_demo_tells_who_wears_a_mask(demo: Up) -> None:
+    for name, verdict in (("lobby", "without_mask"), ("ward", "with_mask")):
+        wait_for(partial(people, demo, name, verdict), GENEROUS_S, f"somebody {verdict} in {name}")
+
+
+def test_demo_streams_moving_pictures(demo: Up) -> None:
+    wait_for(lambda: analysed(demo, "lobby"), GENEROUS_S, "the lobby is live")
+    with urllib.request.urlopen(f"http://127.0.0.1:{demo.port}/cameras/lobby/stream.mjpg", timeout=20) as stream:
+        pictures: set[bytes] = set()
+        body = b""
+        ends = time.monotonic() + GENEROUS_S
+        while len(pictures) < 5 and time.monotonic() < ends:
+            body += stream.read1(65536)
+            *parts, body = body.split(b"\xff\xd9")
+            pictures |= {part[part.find(b"\xff\xd8") :] for part in parts}
+    assert len(pictures) >= 5
+
+
+def test_camera_that_drops_out_is_shown_so_and_comes_back(demo: Up) -> None:
+    wait_for(lambda: analysed(demo, "dropout"), GENEROUS_S, "it is there")
+    lost = ("stalled", "offline", "connecting")
+    wait_for(lambda: demo.camera("dropout").get("state") in lost, GENEROUS_S, "it has gone away")
+    assert demo.camera("lobby")["state"] == "live"
+    wait_for(lambda: analysed(demo, "dropout"), GENEROUS_S, "it is back")
+
+
+def test_address_and_cameras_are_printed_once_the_site_answers(demo: Up) -> None:
+    assert demo.process.stdout is not None
+    printed = [demo.process.stdout.readline() for _ in range(len(DEMO_CAMERAS) + 2)]
+    assert printed[0] == f"Maskwatch is at http://127.0.0.1:{demo.port}/\n"
+    assert [line.split()[0] for line in printed[1:-1]] == [camera.name for camera in DEMO_CAMERAS]
+
+
+def test_no_secret_is_in_the_log_or_in_a_command_line(demo: Up) -> None:
+    wait_for(lambda: demo.get("/healthz"), GENEROUS_S, "the site answers")
+    web = next(iter(demo.pids("web")))
+    variables = dict(item.split("=", 1) for item in Path(f"/proc/{web}/environ").read_text().split("\0") if "=" in item)
+    shown = demo.log.read_text(errors="replace")
+    shown += "".join(Path(f"/proc/{pid}/cmdline").read_text(errors="replace") for pid in demo.pids())
+    for name in ("MASKWATCH_REDIS__LIVE", "MASKWATCH_REDIS__DURABLE"):
+        password = variables[name].split("@")[0].rsplit(":", 1)[1]
+        assert len(password) == 32
+        assert password not in shown
+
+
+def test_killed_worker_is_started_again(demo: Up) -> None:
+    wait_for(lambda: analysed(demo, "lobby"), GENEROUS_S, "the lobby is live")
+    before = demo.pids("worker")
+    assert before
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: demo.pids("worker") - before, GENEROUS_S, "another worker runs")
+    assert any(e["event"] == "child.died" and e["how"] == "signal SIGKILL" for e in demo.events())
+    wait_for(lambda: (demo.camera("lobby").get("frame_age_s") or 99) < 3, GENEROUS_S, "pictures are analysed again")
+
+
+def test_second_up_on_the_same_state_dir_is_refused(demo: Up) -> None:
+    wait_for(lambda: demo.get("/healthz"), GENEROUS_S, "the site answers")
+    done = run_up(demo.home, "--demo", "--port", "0")
+    assert done.returncode == 2
+    assert f"in use by another `maskwatch up` (process {demo.process.pid})" in done.stderr
+    assert demo.process.poll() is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_everything_in_order(number: signal.Signals, home: Path, ups: list[Up]) -> None:
+    up = Up(home, "--demo")
+    ups.append(up)
+    wait_for(lambda: analysed(up, "lobby"), GENEROUS_S, "the lobby is live")
+    began = time.monotonic()
+    up.end(number)
+    took_s = time.monotonic() - began
+    assert up.pids() == set()
+    assert up.process.returncode == 0
+    assert took_s < STOP_S
+    assert not [e for e in up.events() if e["event"] == "child.killed"]
+
+
+def test_sigkill_of_the_supervisor_ends_everything(home: Path, ups: list[Up]) -> None:
+    up = Up(home, "--demo")
+    ups.append(up)
+    wait_for(lambda: analysed(up, "lobby"), GENEROUS_S, "the lobby is live")
+    assert len(up.pids()) >= 7
+    up.end(signal.SIGKILL)
+    wait_for(lambda: not up.pids(), STOP_S, "every process is gone")
+
+
+def test_frozen_processes_dont_hold_up_the_end(home: Path, ups: list[Up]) -> None:
+    up = Up(home)
+    ups.append(up)
+    wait_for(lambda: up.get("/healthz"), GENEROUS_S, "the site answers")
+    for verb in ("ingest", "worker", "web"):
+        for pid in up.pids(verb):
+            os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    up.end(signal.SIGTERM)
+    assert time.monotonic() - began < STOP_S
+    assert up.pids() == set()
+    assert {e["child"] for e in up.events() if e["event"] == "child.killed"} >= {"ingest", "worker-1", "web"}
+
+
+def test_second_ctrl_c_is_quicker(home: Path, ups: list[Up]) -> None:
+    up = Up(home)
+    ups.append(up)
+    wait_for(lambda: up.get("/healthz"), GENEROUS_S, "the site answers")
+    for pid in up.pids("web"):
+        os.kill(pid, signal.SIGSTOP)
+    up.process.send_signal(signal.SIGINT)
+    wait_for(lambda: any(e["event"] == "up.stopping" for e in up.events()), GENEROUS_S, "it is stopping")
+    up.end(signal.SIGINT)
+    assert up.pids() == set()
+    assert up.process.returncode == 0
+
+
+def test_port_in_use_ends_with_2_before_anything_starts(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run_up(home, "--demo", "--port", str(port))
+    assert done.returncode == 2
+    assert f"can't listen on 127.0.0.1:{port}" in done.stderr
+    assert "child.started" not in done.stderr
+    assert not list(home.rglob("*"))
+
+
+def test_broken_configuration_ends_with_2_and_its_line(home: Path) -> None:
+    config = home / "cameras.yaml"
+    config.write_text("cameras:\n  lobby:\n    sorce: webcam:0\n")
+    done = run_up(home, "--config", str(config))
+    assert done.returncode == 2
+    assert f"{config}:3: cameras.lobby: unknown key 'sorce'; did you mean 'source'?" in done.stderr
+    assert "child.started" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--demo", "--config", "x.yaml"], "either --demo or --config"),
+        (["--demo", "--host", "0.0.0.0"], "--insecure"),
+        (["--demo", "--state-dir", "/proc/nowhere"], "state_dir /proc/nowhere"),
+        (["--config", "nothing.yaml"], "can't be read"),
+        (["--port", "99999"], "99999"),
+    ],
+)
+def test_wrong_command_line_ends_with_2_and_says_why(words: list[str], message: str, home: Path) -> None:
+    done = run_up(home, *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_configured_redis_is_used_and_none_is_started(home: Path, ups: list[Up], tmp_path: Path) -> None:
+    first = Up(home)
+    ups.append(first)
+    wait_for(lambda: first.get("/healthz"), GENEROUS_S, "the site answers")
+    web = next(iter(first.pids("web")))
+    variables = Path(f"/proc/{web}/environ").read_text().split("\0")
+    redis = dict(item.split("=", 1) for item in variables if item.startswith("MASKWATCH_REDIS__"))
+    other_home = tmp_path / "other"
+    other_home.mkdir()
+    second = Up(other_home, environ={"MASKWATCH_REDIS": redis["MASKWATCH_REDIS__LIVE"]})
+    ups.append(second)
+    wait_for(lambda: second.get("/healthz"), GENEROUS_S, "the second site answers")
+    events = second.events()
+    assert not [e for e in events if e["event"] == "child.started" and e["child"].startswith("redis")]
+    assert [e for e in events if e["event"] == "up.single_redis"]
