@@ -44,10 +44,7 @@ _Turn = tuple[bytes, bytes, bytes, bytes, bytes, bytes, int, bytes, bytes, int]
 
 
 class FrameQueue:
-    """Frames on their way from ingest to the workers and back.
-
-    Not for several threads at once: a client that waits in `take` is busy.
-    """
+    """Frames on their way from ingest to the workers and back; threads may share one."""
 
     def __init__(self, client: redis.Redis, *, lease_ms: int = 5000) -> None:
         """Use a client.
@@ -67,6 +64,7 @@ class FrameQueue:
             BrokerDown: if Redis can't be reached; whether the frame arrived isn't known then, so it may be offered
                 again under the same id.
             QueueError: if Redis refuses it, for want of memory above all.
+            WireError: if its media time is no number.
         """
         script = read_script("offer")
         staged = keys.staged_key(offer.camera)
@@ -133,6 +131,7 @@ class FrameQueue:
             BrokerDown: if Redis can't be reached; the batch may be sent again as it is, what arrived is `REPEATED`.
             QueueError: if a state is larger than `MOST_STATE_BYTES` (nothing is written then), or Redis answers with
                 an error.
+            WireError: if a result holds something that isn't a number where one belongs.
         """
         if not items:
             return []

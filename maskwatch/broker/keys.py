@@ -47,7 +47,7 @@ __all__ = [
     "REMOVED",
     "WAIT",
     "camera_key",
-    "lua_prelude",
+    "lua_names",
     "next_key",
     "shown_key",
     "staged_key",
@@ -121,15 +121,14 @@ def shown_key(camera: str) -> str:
     return SHOWN + camera
 
 
-def lua_prelude() -> str:
-    """Return the Lua lines that tell the scripts the names in this module."""
-    names = {
+def lua_names() -> dict[str, str]:
+    """Return the literals for `K.NAME` in the scripts: filled in, they cost no table whenever a script runs."""
+    keys = {
         "CAMERA": CAMERA, "COUNTS": COUNTS, "STAGED": STAGED, "NEXT": NEXT, "TAKEN": TAKEN, "SHOWN": SHOWN,
         "CONFIGURED": CONFIGURED, "KNOWN": KNOWN, "READY": READY, "LEASES": LEASES, "FAILED": FAILED, "HOLDS": HOLDS,
-        "INGESTS": INGESTS, "PROCESSES": PROCESSES, "PROCESS_INFOS": PROCESS_INFOS, "SERVED": SERVED, "BELL": BELL,
-        "LATENCY": LATENCY, "WAIT": WAIT, "REMOVED": REMOVED,
+        "SERVED": SERVED, "BELL": BELL, "LATENCY": LATENCY, "WAIT": WAIT, "REMOVED": REMOVED,
     }  # fmt: skip
-    keys = " ".join(f"{name}='{key}'," for name, key in names.items())
-    counters = ", ".join(f"'{name}'" for name in COUNTERS)
-    buckets = ", ".join(str(round(bound * 1000)) for bound in HISTOGRAM_BUCKETS_S)
-    return f"local K = {{{keys}}}\nlocal COUNTERS = {{{counters}}}\nlocal BUCKETS_MS = {{{buckets}}}\n"
+    return {name: f"'{key}'" for name, key in keys.items()} | {
+        "COUNTERS": "{" + ", ".join(f"'{name}'" for name in COUNTERS) + "}",
+        "BUCKETS_MS": "{" + ", ".join(str(round(bound * 1000)) for bound in HISTOGRAM_BUCKETS_S) + "}",
+    }

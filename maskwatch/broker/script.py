@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -29,7 +30,7 @@ class Script:
 
     Attributes:
         name: of its file, without the ending.
-        source: the names of keys.py, the shared functions and the file, behind the file's `#!lua` line.
+        source: the file's `#!lua` line, the shared functions and the file, with the names of keys.py filled in.
         sha: how the server calls it.
     """
 
@@ -44,7 +45,8 @@ def read_script(name: str) -> Script:
     folder = files("maskwatch.broker") / "scripts"
     shebang, _, body = (folder / f"{name}.lua").read_text("utf-8").partition("\n")
     common = (folder / "common.lua").read_text("utf-8")
-    source = f"{shebang}\n{keys.lua_prelude()}{common}\n{body}"
+    names = keys.lua_names()
+    source = re.sub(r"\bK\.([A-Z_]+)", lambda found: names[found[1]], f"{shebang}\n{common}\n{body}")
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 

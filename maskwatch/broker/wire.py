@@ -67,8 +67,12 @@ class FrameMeta:
 
 
 def pack_meta(meta: FrameMeta) -> bytes:
-    """Write what travels beside a picture."""
-    return _pack("frame", [*meta.size_wh, float(meta.media_time_s)])
+    """Write what travels beside a picture.
+
+    Raises:
+        WireError: if a number in it is infinite or none.
+    """
+    return _pack("frame", [*map(int, meta.size_wh), _finite("media time", meta.media_time_s)])
 
 
 def unpack_meta(data: bytes, where: str) -> FrameMeta:
@@ -86,15 +90,19 @@ def unpack_meta(data: bytes, where: str) -> FrameMeta:
 
 
 def pack_info(info: CameraInfo) -> bytes:
-    """Write a camera's public settings."""
+    """Write a camera's public settings.
+
+    Raises:
+        WireError: if a number in it is infinite or none.
+    """
     return _pack(
         "camera",
         [
             info.name,
             info.source,
             info.enabled,
-            float(info.fps),
-            info.width,
+            _finite("fps", info.fps),
+            int(info.width),
             info.detector,
             info.profile.value,
             info.on,
@@ -122,17 +130,21 @@ def unpack_info(data: bytes, where: str) -> CameraInfo:
 
 
 def pack_status(status: CameraStatus) -> bytes:
-    """Write what ingest says about a camera."""
+    """Write what ingest says about a camera.
+
+    Raises:
+        WireError: if a number in it is infinite or none.
+    """
     return _pack(
         "status",
         [
             status.state.value,
             status.reason,
-            float(status.since_utc),
-            None if status.packet_age_s is None else float(status.packet_age_s),
-            float(status.captured_fps),
-            status.reconnects,
-            *status.size_wh,
+            _finite("since", status.since_utc),
+            None if status.packet_age_s is None else _finite("packet age", status.packet_age_s),
+            _finite("captured fps", status.captured_fps),
+            int(status.reconnects),
+            *map(int, status.size_wh),
             status.holder,
         ],
     )
@@ -180,21 +192,25 @@ def unpack_process(data: bytes, where: str, age_s: float = 0.0) -> ProcessInfo:
 
 
 def pack_result(result: FrameResult) -> bytes:
-    """Write what the analysis says of a frame."""
+    """Write what the analysis says of a frame.
+
+    Raises:
+        WireError: if a number in it is infinite or none.
+    """
     people = [
         [
-            person.track_id,
-            *map(float, person.box_unit),
-            float(person.score),
+            int(person.track_id),
+            *(_finite("box", edge) for edge in person.box_unit),
+            _finite("score", person.score),
             None if person.label is None else person.label.value,
-            [float(p) for p in person.probabilities],
+            [_finite("probability", p) for p in person.probabilities],
             person.verdict.value,
-            person.seen,
+            bool(person.seen),
         ]
         for person in result.people
     ]
     closed = [verdict.value for verdict in result.closed]
-    return _pack("result", [result.status.value, *result.size_wh, people, closed, result.model, result.note])
+    return _pack("result", [result.status.value, *map(int, result.size_wh), people, closed, result.model, result.note])
 
 
 def unpack_result(data: bytes, where: str) -> FrameResult:
@@ -224,6 +240,14 @@ def _person(fields: _Fields) -> Person:
         verdict=fields.one_of(Verdict),
         seen=fields.truth(),
     )
+
+
+def _finite(what: str, value: float) -> float:
+    """Return a number as msgpack knows it; one that no reader would take is refused where it is made."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise WireError(f"{what}: expected a finite number, received {number}")
+    return number
 
 
 def _pack(kind: str, fields: Sequence[object]) -> bytes:

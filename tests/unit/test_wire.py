@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgpack
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -176,6 +178,21 @@ def test_unknown_label_is_refused_with_the_known_ones() -> None:
     message[5][0][6] = "moustache"
     with pytest.raises(WireError, match="one of with_mask, without_mask, incorrect_mask, received 'moustache'"):
         wire.unpack_result(msgpack.packb(message), "camera lobby")
+
+
+def test_numbers_that_are_none_are_refused_where_they_are_made() -> None:
+    person = Person(1, (0.1, 0.1, float("inf"), 0.2), 0.9, None, (), Verdict.UNKNOWN)
+    with pytest.raises(WireError, match="box: expected a finite number, received inf"):
+        wire.pack_result(FrameResult(FrameStatus.OK, (1, 1), (person,)))
+
+
+def test_numbers_of_numpy_are_welcome() -> None:
+    box: Any = tuple(np.array([0.25, 0.25, 0.5, 0.5], dtype=np.float32))
+    track_id: Any = np.int64(3)
+    seen: Any = np.bool_(False)
+    person = Person(track_id, box, np.float32(0.5).item(), None, (), Verdict.UNKNOWN, seen)
+    (read,) = wire.unpack_result(wire.pack_result(FrameResult(FrameStatus.OK, (4, 3), (person,))), "camera x").people
+    assert read == Person(3, (0.25, 0.25, 0.5, 0.5), 0.5, None, (), Verdict.UNKNOWN, False)
 
 
 def test_numbers_that_are_none_are_refused() -> None:

@@ -1,5 +1,5 @@
--- Shared by every script: the loader puts the names of keys.py and this file in front of each.
--- K: keys and prefixes of keys; COUNTERS: fields of a camera's counters; BUCKETS_MS: upper bounds of the histograms.
+-- Shared by every script: the loader puts this file in front of each, and the literals of keys.py where a name of K is:
+-- keys, prefixes of keys, COUNTERS (fields of a camera's counters), BUCKETS_MS (upper bounds of the histograms).
 --
 -- Fields of a camera's hash:
 --   info                          CameraInfo as ingest registered it
@@ -38,6 +38,10 @@ local function unset(camera, ...)
     redis.call('HDEL', K.CAMERA .. camera, ...)
 end
 
+local function append(list, ...)
+    for i = 1, select('#', ...) do list[#list + 1] = (select(i, ...)) end
+end
+
 local function count(camera, field, by)
     redis.call('HINCRBY', K.COUNTS .. camera, field, by)
 end
@@ -45,7 +49,8 @@ end
 local function observe(histogram, ms)
     ms = math.max(0, ms)
     local bucket = 0
-    while bucket < #BUCKETS_MS and ms > BUCKETS_MS[bucket + 1] do bucket = bucket + 1 end
+    local bounds = K.BUCKETS_MS
+    while bucket < #bounds and ms > bounds[bucket + 1] do bucket = bucket + 1 end
     redis.call('HINCRBY', histogram, bucket, 1)
     redis.call('HINCRBY', histogram, 'sum_ms', ms)
 end
@@ -58,7 +63,7 @@ end
 local function know(camera)
     if redis.call('SADD', K.KNOWN, camera) == 0 then return end
     local fields = {}
-    for _, name in ipairs(COUNTERS) do
+    for _, name in ipairs(K.COUNTERS) do
         fields[#fields + 1] = name
         fields[#fields + 1] = 0
     end
@@ -86,6 +91,11 @@ local function drop_next(camera, reason)
     end
 end
 
+local function clear_taken(camera)
+    redis.call('ZREM', K.LEASES, camera)
+    unset(camera, 'taken_kind', 'taken_id', 'taken_meta', 'taken_at', 'taken_age', 'token', 'alone')
+end
+
 -- Takes the turn in flight away from its worker. The end of the tracks isn't lost by that, unless a frame has come.
 local function drop_taken(camera, reason)
     local kind, next_id = get(camera, 'taken_kind', 'next_id')
@@ -95,8 +105,7 @@ local function drop_taken(camera, reason)
         set(camera, 'finish', 1)
     end
     redis.call('DEL', K.TAKEN .. camera)
-    redis.call('ZREM', K.LEASES, camera)
-    unset(camera, 'taken_kind', 'taken_id', 'taken_meta', 'taken_at', 'taken_age', 'token', 'alone')
+    clear_taken(camera)
 end
 
 local function pardon(camera)
@@ -136,7 +145,7 @@ local function blame(camera)
         -- It may be the state that kills: the second time the tracks are given up.
         if failures >= 2 then
             unset(camera, 'state', 'finish')
-            for _, name in ipairs(COUNTERS) do
+            for _, name in ipairs(K.COUNTERS) do
                 if is_gauge(name) then redis.call('HSET', K.COUNTS .. camera, name, 0) end
             end
         end
@@ -152,12 +161,4 @@ local function begin_epoch(camera, epoch)
     set(camera, 'epoch', epoch)
     unset(camera, 'retiring')
     refresh(camera)
-end
-
-local function grouped(values, size)
-    local at = -size
-    return function()
-        at = at + size
-        if values[at + 1] ~= nil then return at end
-    end
 end

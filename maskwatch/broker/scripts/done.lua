@@ -7,37 +7,36 @@
 --       counts   'FIELD=N ...': counters grow by N, gauges (present:...) become N
 -- Returns for each 'accepted', 'repeated', 'lease_lost', 'stale_epoch'
 local function tally(camera, counts)
+    local gauges = {}
     for field, number in counts:gmatch('(%S+)=(%d+)') do
-        if is_gauge(field) then
-            redis.call('HSET', K.COUNTS .. camera, field, number)
-        else
-            count(camera, field, number)
-        end
+        if is_gauge(field) then append(gauges, field, number) else count(camera, field, number) end
     end
+    if #gauges > 0 then redis.call('HSET', K.COUNTS .. camera, unpack(gauges)) end
 end
 
--- Frames per second with an exponential memory, made unbiased for its first seconds.
-local function rate(camera)
+-- Adds to `changes` the frames per second, with an exponential memory that is made unbiased for its first seconds.
+local function rate(camera, changes)
     local value, at, from = get(camera, 'rate', 'rate_at', 'rate_from')
     local forgotten = not at or NOW - at > 10000 * RATE_TAU_S
     if forgotten or NOW - at < 0 then value, at, from = 0, NOW, NOW end
     value = value * math.exp((at - NOW) / 1000 / RATE_TAU_S) + 1 / RATE_TAU_S
-    set(camera, 'rate', value, 'rate_at', NOW, 'rate_from', from)
+    append(changes, 'rate', value, 'rate_at', NOW, 'rate_from', from)
 end
 
-local function show(camera, result)
+-- Makes the picture in flight the one that is shown.
+local function show(camera, result, changes)
     local id, meta, at, age = get(camera, 'taken_id', 'taken_meta', 'taken_at', 'taken_age')
     if redis.call('EXISTS', K.TAKEN .. camera) == 1 then
         redis.call('RENAME', K.TAKEN .. camera, K.SHOWN .. camera)
-        set(camera, 'shown_id', id, 'shown_meta', meta, 'shown_at', at, 'shown_age', age, 'result', result)
+        append(changes, 'shown_id', id, 'shown_meta', meta, 'shown_at', at, 'shown_age', age, 'result', result)
     end
     observe(K.LATENCY, age + NOW - at)
-    rate(camera)
+    rate(camera, changes)
 end
 
 local function commit(camera, epoch, token, outcome, result, state, counts)
-    local current, held, done, died, kind, retiring =
-        get(camera, 'epoch', 'token', 'last_done', 'died_token', 'taken_kind', 'retiring')
+    local current, held, done, died, kind, next_id, finish, retiring, suspect, failures = get(camera, 'epoch', 'token',
+        'last_done', 'died_token', 'taken_kind', 'next_id', 'finish', 'retiring', 'suspect', 'failures')
     if done == token then return 'repeated' end
     if died == token then
         -- It came late, so its worker lives: that was no death.
@@ -52,23 +51,26 @@ local function commit(camera, epoch, token, outcome, result, state, counts)
         forget(camera)
         return 'accepted'
     end
-    if kind == 'frame' then
-        count(camera, outcome == 'analysed' and 'analysed' or 'dropped:decode_error', 1)
-        if outcome == 'analysed' then show(camera, result) end
+    local changes = {'last_done', token}
+    if kind == 'frame' and outcome == 'analysed' then
+        count(camera, 'analysed', 1)
+        show(camera, result, changes)
+    elseif kind == 'frame' then
+        count(camera, 'dropped:decode_error', 1)
+        redis.call('DEL', K.TAKEN .. camera)
     end
-    unset(camera, 'taken_kind')
-    drop_taken(camera, '')
-    set(camera, 'last_done', token)
     if outcome ~= 'unreadable' then
-        if state == '' then unset(camera, 'state') else set(camera, 'state', state) end
+        if state == '' then unset(camera, 'state') else append(changes, 'state', state) end
     end
-    if get(camera, 'suspect') or get(camera, 'failures') then pardon(camera) end
-    refresh(camera)
+    set(camera, unpack(changes))
+    clear_taken(camera)
+    if suspect or failures then pardon(camera) end
+    if next_id or finish then refresh(camera) end
     return 'accepted'
 end
 
 local answers = {}
-for at in grouped(ARGV, 7) do
-    answers[#answers + 1] = commit(unpack(ARGV, at + 1, at + 7))
+for at = 1, #ARGV, 7 do
+    answers[#answers + 1] = commit(unpack(ARGV, at, at + 6))
 end
 return answers

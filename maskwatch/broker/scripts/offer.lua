@@ -12,7 +12,7 @@ local function came_before(last)
     return nonce ~= nil and nonce == last_nonce and tonumber(number) <= tonumber(last_number)
 end
 
-local current, last = get(camera, 'epoch', 'last_id')
+local current, last, waiting, token, finish = get(camera, 'epoch', 'last_id', 'next_id', 'token', 'finish')
 if current ~= epoch then
     redis.call('DEL', KEYS[1])
     return 'stale_epoch'
@@ -27,9 +27,10 @@ for i = 6, #ARGV, 2 do
     count(camera, 'dropped:' .. ARGV[i], ARGV[i + 1])
 end
 count(camera, 'captured', captured)
-drop_next(camera, 'replaced')
+if waiting then count(camera, 'dropped:replaced', 1) end
+if finish then unset(camera, 'finish') end
 redis.call('RENAME', KEYS[1], K.NEXT .. camera)
-unset(camera, 'finish')
 set(camera, 'next_id', id, 'next_meta', meta, 'next_at', NOW, 'next_age', age, 'last_id', id)
-refresh(camera)
+-- With a frame waiting it is ready already, in flight it can't be: most offers of a busy camera need no more.
+if not waiting and not token then refresh(camera) end
 return 'accepted'

@@ -4,7 +4,7 @@
 --         analysed frame to now, analysed frames per second, failures, ms until the next try, present people...};
 --         '' stands for what isn't known
 local PRESENT = {}
-for _, name in ipairs(COUNTERS) do
+for _, name in ipairs(K.COUNTERS) do
     if is_gauge(name) then PRESENT[#PRESENT + 1] = name end
 end
 

@@ -32,26 +32,26 @@ end
 local function hand_out(camera, token, alone)
     local id, meta, at, age, epoch, state, info =
         get(camera, 'next_id', 'next_meta', 'next_at', 'next_age', 'epoch', 'state', 'info')
-    local kind = id and 'frame' or 'end'
     redis.call('ZREM', K.READY, camera)
     if id and redis.call('EXISTS', K.NEXT .. camera) == 0 then
         drop_next(camera, 'lease_lost')
         refresh(camera)
         return nil
     end
+    local turn = {'token', token, 'served', redis.call('INCR', K.SERVED), 'taken_kind', id and 'frame' or 'end'}
+    if alone then append(turn, 'alone', 1) end
     if id then
         redis.call('RENAME', K.NEXT .. camera, K.TAKEN .. camera)
         unset(camera, 'next_id', 'next_meta', 'next_at', 'next_age')
         observe(K.WAIT, NOW - at)
-        set(camera, 'taken_id', id, 'taken_meta', meta, 'taken_at', at, 'taken_age', age)
+        append(turn, 'taken_id', id, 'taken_meta', meta, 'taken_at', at, 'taken_age', age)
     else
         unset(camera, 'finish')
     end
-    set(camera, 'taken_kind', kind, 'token', token, 'served', redis.call('INCR', K.SERVED))
-    if alone then set(camera, 'alone', 1) end
+    set(camera, unpack(turn))
     redis.call('ZADD', K.LEASES, NOW + lease_ms, camera)
-    local age_now = id and age + NOW - at or 0
-    return {camera, epoch or '', token, kind, id or '', meta or '', age_now, state or '', info or '', alone and 1 or 0}
+    return {camera, epoch or '', token, id and 'frame' or 'end', id or '', meta or '', id and age + NOW - at or 0,
+        state or '', info or '', alone and 1 or 0}
 end
 
 for _, camera in ipairs(redis.call('ZRANGEBYSCORE', K.LEASES, '-inf', NOW)) do reclaim(camera) end
