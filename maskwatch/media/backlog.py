@@ -26,7 +26,7 @@ class Backlog:
         Args:
             fps: at which pictures are due, to count those that are left out.
         """
-        self._fps = fps
+        self.fps = fps
         self._least_s: float | None = None
         self._last: tuple[float, float] = (0.0, 0.0)
         self._caught_up_s: float | None = None
@@ -53,7 +53,7 @@ class Backlog:
         self._last = (stamp_s, arrived_s)
         self.lag_s = arrived_s - stamp_s - self._least_s
         if self.is_behind:
-            self._skipped += max(0.0, passed_s) * self._fps
+            self._skipped += max(0.0, passed_s) * self.fps
             self.is_behind = not self._may_go_on(arrived_s, is_key)
         elif self.lag_s > _BEHIND_S:
             self.is_behind, self._caught_up_s = True, None

@@ -31,6 +31,7 @@ class FolderSource(FrameSource):
     """Pictures one after the other, 1/fps s apart; each may have a size of its own."""
 
     is_paced = True
+    goes_on = True
 
     def __init__(self, folder: Path, *, width: int | None, rotate: int, fps: float) -> None:
         """List the pictures; arguments and errors as `maskwatch.media.open_source`."""
@@ -43,7 +44,8 @@ class FolderSource(FrameSource):
         self._rotate = rotate
         self._next = 0
         self._good = 0
-        self.fps = fps
+        self._time_s = 0.0
+        self.fps: float = fps
         self.frames_expected = len(self._paths)
         self.duration_s = len(self._paths) / fps
 
@@ -53,14 +55,23 @@ class FolderSource(FrameSource):
             if not self._good:
                 raise SourceUnsupported(f"{self._paths[0].parent}: none of its {self._next} pictures can be read")
             return None
-        number, self._next = self._next, self._next + 1
+        path, media_time_s = self._paths[self._next], self._time_s
+        self._next += 1
+        self._time_s += 1.0 / self.fps
         try:
-            frame_bgr = scaled(read_image(self._paths[number]), self._width, self._rotate)
+            frame_bgr = read_image(path)
         except (DecodeError, SourceUnsupported) as error:
             raise DecodeError(str(error)) from error
         self._good += 1
         self._packet_at_s = time.monotonic()
-        return MediaFrame(frame_bgr, number / (self.fps or 1.0), self._packet_at_s)
+        frame_bgr = scaled(frame_bgr, self._width, self._rotate)
+        convert_s = time.monotonic() - self._packet_at_s
+        return MediaFrame(frame_bgr, media_time_s, self._packet_at_s, convert_s=convert_s)
+
+    def retune(self, *, width: int | None, fps: float | None) -> None:
+        """Scale and pace otherwise from the next picture on."""
+        self._width = width
+        self.fps = fps or self.fps
 
     def close(self) -> None:
         """Nothing is kept open between pictures."""

@@ -24,12 +24,14 @@ class MediaFrame:
         captured_s: `time.monotonic()` when it was captured, as far as that can be told: when it arrived, less what
             the source has fallen behind.
         skipped: frames that were due before this one and were too old to be worth converting.
+        convert_s: seconds that converting, scaling and turning took.
     """
 
     frame_bgr: UInt8Array
     media_time_s: float
     captured_s: float
     skipped: int = 0
+    convert_s: float = 0.0
 
     @property
     def size_wh(self) -> tuple[int, int]:
@@ -52,6 +54,9 @@ class FrameSource(ABC):
     fps: float | None = None
     """Frames per second that the source says it has."""
 
+    goes_on = False
+    """Whether a `DecodeError` of `read` is about one picture, so that the next `read` gives the one after it."""
+
     note: str = ""
     """What is wrong with a source that gave pictures all the same, for a person."""
 
@@ -66,8 +71,12 @@ class FrameSource(ABC):
             SourceLost: if nothing came within the time-out, or the source broke off; close it and open it again.
             SourceAuthError: if it refuses the credentials.
             SourceUnsupported: if it turned into something that can't be decoded here.
-            DecodeError: if this one picture of a folder is unreadable; the next `read` goes on after it.
+            DecodeError: if too much of it can't be decoded, or, where `goes_on`, this one picture.
         """
+
+    @abstractmethod
+    def retune(self, *, width: int | None, fps: float | None) -> None:
+        """Scale to another width and pick pictures at another rate from the next one on; from the reading thread."""
 
     @abstractmethod
     def close(self) -> None:

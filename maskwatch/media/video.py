@@ -32,6 +32,7 @@ _WITHOUT_STAMPS = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe", "image2"})
 """Formats whose timestamps FFmpeg makes up."""
 _IN_LUMPS = frozenset({"hls", "dash"})
 """Formats that come several seconds at a time, so that a live use has to wait for each picture's time."""
+_USUAL_FPS = 25.0
 _MOST_UNDECODABLE = 50
 """Packets in a row; after a loss on the network H.264 needs up to a few seconds until its next key frame."""
 
@@ -74,7 +75,7 @@ class VideoSource(FrameSource):
         self._is_closed = False
         self._sampler = Sampler(fps)
         self._clock = MediaClock(self.fps, by_arrival=not self.is_paced)
-        self._backlog = Backlog(fps or self.fps or 25.0)
+        self._backlog = Backlog(fps or self.fps or _USUAL_FPS)
         self._undecodable = 0
         self._pictures = self._decode()
 
@@ -91,6 +92,12 @@ class VideoSource(FrameSource):
         if self.duration_s and self._clock.time_s < 0.9 * self.duration_s - 1.0:
             self.note = f"cut off: {self._clock.time_s:.1f} of {self.duration_s:.1f} s can be read"
         return None
+
+    def retune(self, *, width: int | None, fps: float | None) -> None:
+        """Scale to another width and pick pictures at another rate from the next one on."""
+        self._width = width
+        self._sampler = Sampler(fps)
+        self._backlog.fps = fps or self.fps or _USUAL_FPS
 
     def close(self) -> None:
         """Close the connection or file; repeated calls change nothing."""
@@ -213,8 +220,14 @@ class VideoSource(FrameSource):
         media_time_s = self._clock.advance(picture.time if self._has_stamps else None, arrived_s)
         if self._backlog.is_behind or not self._sampler.due(media_time_s):
             return None
+        began_s = time.monotonic()
+        frame_bgr = self._convert(picture)
         return MediaFrame(
-            self._convert(picture), media_time_s, arrived_s - self._backlog.lag_s, self._backlog.take_skipped()
+            frame_bgr,
+            media_time_s,
+            captured_s=arrived_s - self._backlog.lag_s,
+            skipped=self._backlog.take_skipped(),
+            convert_s=time.monotonic() - began_s,
         )
 
     def _convert(self, picture: VideoFrame) -> UInt8Array:

@@ -62,9 +62,13 @@ class WebcamSource(FrameSource):
                 continue
             ok, frame_bgr = self._capture.retrieve()
             if ok and frame_bgr is not None and frame_bgr.size:
-                return MediaFrame(
-                    scaled(np.asarray(frame_bgr, np.uint8), self._width, self._rotate), media_time_s, now_s
-                )
+                frame_bgr = scaled(np.asarray(frame_bgr, np.uint8), self._width, self._rotate)
+                return MediaFrame(frame_bgr, media_time_s, now_s, convert_s=time.monotonic() - now_s)
+
+    def retune(self, *, width: int | None, fps: float | None) -> None:
+        """Scale to another width and pick pictures at another rate from the next one on."""
+        self._width = width
+        self._sampler = Sampler(fps)
 
     def close(self) -> None:
         """Give the device back."""

@@ -1,0 +1,371 @@
+"""One camera: a thread that opens its source, reads, paces, encodes and offers, and comes back after every failure."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from ingest.backoff import Backoff, after_crash, after_loss, after_refusal, after_undecodable
+from ingest.pacing import Pacer, Rate
+from ingest.probe import answers
+from ingest.sender import Sender
+from ingest.states import CameraMachine, Happening, Standing
+from maskwatch.broker.messages import Hold, OfferStatus
+from maskwatch.errors import DecodeError, MaskwatchError, QueueError, SourceAuthError, SourceError, SourceUnsupported
+from maskwatch.media.frame import FrameSource, MediaFrame
+from maskwatch.media.jpeg import encode_jpeg
+from maskwatch.settings import CameraSettings, Source
+from maskwatch.types import CameraState, CameraStatus, DropReason
+
+__all__ = ["Camera", "Epochs", "Opener", "Timer"]
+
+_STALL_S = 2.0
+"""Without a packet; what watches the picture shows it within 3 s."""
+_PROBE_EVERY_S = 2.0
+_SETTLED_S = 10.0
+"""A source that read this long is well again; one that gives a picture and breaks keeps its growing back-off."""
+
+
+class Opener(Protocol):
+    """Opens a source; `maskwatch.media.open_source` in production."""
+
+    def __call__(
+        self, source: Source, *, timeout_s: float, transport: str, width: int | None, rotate: int, fps: float | None
+    ) -> FrameSource:
+        """Open a source or raise a `SourceError`."""
+        ...
+
+
+class Epochs(Protocol):
+    """What a camera asks of the book of cameras."""
+
+    def new_epoch(self, hold: Hold) -> Hold | None:
+        """Begin another epoch under the same hold; None when it is lost."""
+        ...
+
+
+class Timer(Protocol):
+    """Where durations of stages go."""
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """Record one call of a stage."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """How an attempt to read a source went wrong, and how to go on."""
+
+    what: Happening
+    reason: str
+    backoff: Backoff
+    is_probed: bool = False
+
+
+class Camera:
+    """A camera that this ingest holds. Its thread is started at once and never raises."""
+
+    def __init__(
+        self,
+        hold: Hold,
+        settings: CameraSettings,
+        source: Source,
+        sender: Sender,
+        *,
+        epochs: Epochs,
+        timer: Timer,
+        opener: Opener,
+        holder: str,
+    ) -> None:
+        """Begin to read.
+
+        Args:
+            hold: under which frames are offered.
+            settings: of the camera.
+            source: parsed, with its credentials.
+            sender: of this camera alone.
+            epochs: for the rounds of a loop.
+            timer: for durations of stages.
+            opener: opens the source.
+            holder: name of this ingest.
+        """
+        self.name = hold.camera
+        self.settings = settings
+        self.machine = CameraMachine()
+        self.crashes = 0
+        self.lost_hold = False
+        self.is_changing_epoch = False
+        self._hold = hold
+        self._source = source
+        self._sender = sender
+        self._epochs = epochs
+        self._timer = timer
+        self._opener = opener
+        self._holder = holder
+        self._stop = threading.Event()
+        self._wanted = (settings.width, settings.fps)
+        self._reading: FrameSource | None = None
+        self._is_waiting = False
+        self._rate = Rate()
+        self._opened = 0
+        self._size_wh = (0, 0)
+        self._packet_at_s: float | None = None
+        self._base_s = 0.0
+        self._last_s = 0.0
+        self._last_at_s: float | None = None
+        self._last_offer_s: float | None = None
+        self._settled_at_s = 0.0
+        self._losses = {
+            Happening.LOSS: after_loss(),
+            Happening.REFUSAL: after_refusal(),
+            Happening.UNDECODABLE: after_undecodable(),
+            Happening.CRASH: after_crash(),
+        }
+        self._log = structlog.get_logger().bind(camera=self.name)
+        # Its log lines carry what is bound to all of this process' lines.
+        run_in_context = contextvars.copy_context().run
+        self._thread = threading.Thread(
+            target=run_in_context, args=(self._run,), name=f"camera-{self.name}", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def hold(self) -> Hold:
+        """The hold under which frames are offered now."""
+        return self._hold
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the source may still be open."""
+        return self._thread.is_alive()
+
+    @property
+    def last_offer_s(self) -> float | None:
+        """When a frame was last ready to be offered, by the monotonic clock; None before the first."""
+        return self._last_offer_s
+
+    def adopt(self, hold: Hold) -> None:
+        """Offer under another hold from now on; the source stays open."""
+        self._hold = hold
+        self.lost_hold = False
+
+    def retune(self, settings: CameraSettings) -> None:
+        """Take over another rate and width without opening the source again."""
+        self.settings = settings
+        self._wanted = (settings.width, settings.fps)
+
+    def request_stop(self) -> None:
+        """Ask the thread to close the source and end."""
+        self._stop.set()
+
+    def packet_age_s(self) -> float | None:
+        """Return the seconds since data last came; 0 while a file waits for its next picture's time."""
+        reading = self._reading
+        if self._is_waiting:
+            return 0.0
+        if reading is not None and reading.packet_age_s is not None:
+            return reading.packet_age_s
+        at_s = self._packet_at_s
+        return None if at_s is None else time.monotonic() - at_s
+
+    def watch(self) -> None:
+        """Notice that packets stopped or came again; called often by the supervisor."""
+        age_s = self.packet_age_s()
+        if age_s is None:
+            return
+        if age_s >= _STALL_S:
+            self.machine.silent(f"no packet for {_STALL_S:g} s")
+        else:
+            self.machine.resumed()
+
+    def status(self) -> CameraStatus:
+        """Return what is to be published."""
+        standing: Standing = self.machine.standing
+        return CameraStatus(
+            state=standing.state,
+            reason=standing.reason,
+            since_utc=standing.since_utc,
+            packet_age_s=self.packet_age_s(),
+            captured_fps=round(self._rate.fps(time.monotonic()), 2) if standing.state is CameraState.LIVE else 0.0,
+            reconnects=max(0, self._opened - 1),
+            size_wh=self._size_wh,
+            holder=self._holder,
+        )
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                if self._play():
+                    return
+            except Exception as error:  # noqa: BLE001 - a thread's edge: one camera's trouble must stay its own
+                attempt = self._judge(error)
+                delay_s = attempt.backoff.next_s()
+                self._tell(attempt, delay_s)
+                self._wait(delay_s, attempt.is_probed)
+
+    def _play(self) -> bool:
+        """Open the source and read it to its end.
+
+        Returns:
+            Whether that was all: the source ended for good, or the camera is to stop.
+        """
+        width, fps = self._wanted
+        with self._opener(
+            self._source,
+            timeout_s=self.settings.timeout_s,
+            transport=self.settings.transport,
+            width=width,
+            rotate=self.settings.rotate,
+            fps=fps,
+        ) as source:
+            try:
+                self._opened += 1
+                self._reading = source
+                self._read(source, (width, fps))
+                note = source.note
+            finally:
+                self._keep_age()
+        if self._stop.is_set():
+            return True
+        if self.settings.loop:
+            # The last picture lasts as long as any other; a film of one picture must not spin.
+            self._rest(1.0 / self.settings.fps)
+            return not self._next_round()
+        self.machine.happen(Happening.END, note or "played to its end")
+        self._log.info("source.ended", note=note)
+        return True
+
+    def _read(self, source: FrameSource, tuned: tuple[int, float]) -> None:
+        """Read and offer until the end or until asked to stop."""
+        pacer = Pacer() if source.is_paced else None
+        self._begin_session()
+        while not self._stop.is_set():
+            if self._wanted != tuned:
+                tuned = self._wanted
+                source.retune(width=tuned[0], fps=tuned[1])
+            began_s = time.monotonic()
+            try:
+                frame = source.read()
+            except DecodeError as error:
+                if not source.goes_on:
+                    raise
+                self._sender.drop(DropReason.DECODE_ERROR)
+                self._log.warning("picture.unreadable", error=str(error))
+                continue
+            if frame is None:
+                return
+            self._timer.observe("read", time.monotonic() - began_s - frame.convert_s)
+            self._timer.observe("scale", frame.convert_s)
+            if pacer is None or self._await(pacer, frame):
+                self._offer(frame, frame.captured_s if pacer is None else time.monotonic())
+
+    def _await(self, pacer: Pacer, frame: MediaFrame) -> bool:
+        """Wait for a picture's time; False when asked to stop meanwhile."""
+        delay_s = pacer.wait_s(frame.media_time_s, time.monotonic())
+        return not (delay_s > 0 and self._rest(delay_s)) and not self._stop.is_set()
+
+    def _rest(self, delay_s: float) -> bool:
+        """Let time pass, which is no silence of the source; True when asked to stop."""
+        self._is_waiting = True
+        try:
+            return self._stop.wait(delay_s)
+        finally:
+            self._is_waiting = False
+
+    def _offer(self, frame: MediaFrame, captured_s: float) -> None:
+        began_s = time.monotonic()
+        jpeg = encode_jpeg(frame.frame_bgr)
+        encoded_s = time.monotonic()
+        self._size_wh = frame.size_wh
+        self._last_s, self._last_at_s = self._base_s + frame.media_time_s, encoded_s
+        self._last_offer_s = encoded_s
+        self._sender.drop(DropReason.STALE, frame.skipped)
+        status = self._sender.send(self._hold, jpeg, frame.size_wh, self._last_s, captured_s)
+        self._timer.observe("encode", encoded_s - began_s)
+        self._timer.observe("offer", time.monotonic() - encoded_s)
+        if status is OfferStatus.STALE_EPOCH:
+            self.lost_hold = True
+        self._rate.add(encoded_s)
+        if encoded_s > self._settled_at_s:
+            for backoff in self._losses.values():
+                backoff.reset()
+        if self.machine.state is not CameraState.LIVE:
+            self._came_back()
+
+    def _came_back(self) -> None:
+        before = self.machine.standing
+        if self.machine.happen(Happening.PICTURE):
+            event = "source.opened" if before.state is CameraState.CONNECTING else "source.reconnected"
+            self._log.info(event, after_s=round(time.monotonic() - before.since_s, 1), size=list(self._size_wh))
+
+    def _begin_session(self) -> None:
+        """Go on in the epoch's time where the last session stopped, plus what has passed since."""
+        self._settled_at_s = time.monotonic() + _SETTLED_S
+        if self._last_at_s is not None:
+            self._base_s = self._last_s + max(0.0, time.monotonic() - self._last_at_s)
+
+    def _next_round(self) -> bool:
+        """Begin a loop's next round, whose times begin anew; False when the hold is lost or the camera is to stop."""
+        backoff = Backoff(0.5, 2.0)
+        while not self._stop.is_set():
+            self.is_changing_epoch = True
+            try:
+                hold = self._epochs.new_epoch(self._hold)
+            except QueueError:
+                self._rest(backoff.next_s())
+                continue
+            if hold is None:
+                self.lost_hold = True
+                self.is_changing_epoch = False
+                self._rest(1.0)
+                continue
+            self._hold = hold
+            self.is_changing_epoch = False
+            self._base_s, self._last_s, self._last_at_s = 0.0, 0.0, None
+            return True
+        return False
+
+    def _keep_age(self) -> None:
+        """Remember when data last came, beyond the source's closing."""
+        reading, self._reading = self._reading, None
+        if reading is not None and reading.packet_age_s is not None:
+            self._packet_at_s = time.monotonic() - reading.packet_age_s
+
+    def _judge(self, error: Exception) -> _Attempt:
+        if isinstance(error, SourceAuthError):
+            return self._attempt(Happening.REFUSAL, error)
+        if isinstance(error, (SourceUnsupported, DecodeError)):
+            return self._attempt(Happening.UNDECODABLE, error)
+        if isinstance(error, SourceError):
+            attempt = self._attempt(Happening.LOSS, error)
+            return _Attempt(attempt.what, attempt.reason, attempt.backoff, is_probed=not answers(self._source))
+        self.crashes += 1
+        self._log.error("camera.crashed", exc_info=not isinstance(error, MaskwatchError), error=str(error))
+        reason = f"its reader broke: {type(error).__name__}; the log has the details"
+        return _Attempt(Happening.CRASH, reason, self._losses[Happening.CRASH])
+
+    def _attempt(self, what: Happening, error: SourceError) -> _Attempt:
+        return _Attempt(what, str(error), self._losses[what])
+
+    def _tell(self, attempt: _Attempt, delay_s: float) -> None:
+        if self.machine.happen(attempt.what, attempt.reason):
+            self._log.warning(
+                "source.failed",
+                state=self.machine.state.value,
+                reason=attempt.reason,
+                retry_s=round(delay_s, 1),
+            )
+
+    def _wait(self, delay_s: float, is_probed: bool) -> None:
+        """Wait before the next attempt, but not after the source's host answers again."""
+        ends_s = time.monotonic() + delay_s
+        while (left_s := ends_s - time.monotonic()) > 0:
+            if self._stop.wait(min(left_s, _PROBE_EVERY_S)):
+                return
+            if is_probed and left_s > _PROBE_EVERY_S and answers(self._source):
+                return

@@ -1,0 +1,248 @@
+"""The cameras that this ingest holds: taken, given back, changed, renewed, published."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from ingest.camera import Camera
+from ingest.holding import plan
+from maskwatch.broker.cameras import CameraBook
+from maskwatch.broker.messages import CameraInfo, Hold
+from maskwatch.errors import QueueError
+from maskwatch.settings import CameraSettings, Settings
+from maskwatch.types import CameraState
+
+__all__ = ["Crew"]
+
+_LOST_S = 10.0
+"""Without a frame: then the people that were in front of the camera are counted as gone."""
+
+_TUNABLE = frozenset({"width", "fps", "detector", "profile", "on", "timeout_s"})
+"""Settings that take effect without opening the source again."""
+
+Hire = Callable[[Hold, CameraSettings], Camera]
+
+
+class Crew:
+    """Cameras of one ingest process; used by its supervising thread alone.
+
+    Methods that speak to Redis raise `QueueError`; what they left undone is done by the next call.
+    """
+
+    def __init__(self, name: str, settings: Settings, book: CameraBook, hire: Hire) -> None:
+        """Begin with no camera.
+
+        Args:
+            name: of this ingest.
+            settings: whose cameras are shared among the ingest processes.
+            book: of cameras.
+            hire: makes the camera of a hold and lets it begin.
+        """
+        self._name = name
+        self._settings = settings
+        self._book = book
+        self._hire = hire
+        self._cameras: dict[str, Camera] = {}
+        self._closing: dict[str, Camera] = {}
+        self._reopen: set[str] = set()
+        self._to_retire: set[str] = set()
+        self._has_looked_for_leftovers = False
+        self._published: dict[str, int] = {}
+        self._ended: dict[str, float] = {}
+        self._log = structlog.get_logger()
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the cameras that are read now."""
+        return sorted(self._cameras)
+
+    @property
+    def crashes(self) -> int:
+        """How often readers of the present cameras broke unexpectedly."""
+        return sum(camera.crashes for camera in self._all())
+
+    def apply(self, settings: Settings) -> None:
+        """Take over another configuration; cameras that are the same in it aren't touched."""
+        before, self._settings = self._settings.cameras, settings
+        self._to_retire |= before.keys() - settings.cameras.keys()
+        self._to_retire -= settings.cameras.keys()
+        for name, camera in list(self._cameras.items()):
+            wanted = settings.cameras.get(name)
+            if wanted is None or not wanted.enabled:
+                self._close(name)
+                continue
+            differs = _difference(camera.settings, wanted)
+            if differs - _TUNABLE:
+                self._close(name, reopen=True)
+            elif differs:
+                camera.retune(wanted)
+
+    def watch(self) -> None:
+        """Notice stalls, and threads that have closed their source; no Redis needed."""
+        for camera in self._cameras.values():
+            camera.watch()
+
+    def step(self) -> None:
+        """Say at once what changed, and go on with what is being closed; called several times a second.
+
+        Raises:
+            QueueError: if Redis can't be reached or answers an error.
+        """
+        for camera in self._cameras.values():
+            if self._published.get(camera.name) != camera.machine.standing.number:
+                self._publish(camera)
+            self._end_if_lost(camera)
+        for name, camera in list(self._closing.items()):
+            if not camera.is_alive:
+                self._finish_closing(name, camera)
+
+    def cycle(self) -> None:
+        """Register, renew, share out, publish; called about once a second.
+
+        Raises:
+            QueueError: if Redis can't be reached or answers an error.
+        """
+        self._retire()
+        self._book.register([_info(name, camera) for name, camera in self._settings.cameras.items()])
+        living = self._book.heartbeat(self._name)
+        self._renew()
+        self._share_out(living)
+        for camera in self._all():
+            self._publish(camera)
+
+    def close_all(self, give_up_s: float) -> bool:
+        """Close every source, then give every camera back.
+
+        Args:
+            give_up_s: how long to wait for the sources; cameras are given back even if one still hangs.
+
+        Returns:
+            Whether every thread has ended.
+        """
+        for camera in self._all():
+            camera.request_stop()
+        ends_s, renewed_s = time.monotonic() + give_up_s, time.monotonic()
+        while any(camera.is_alive for camera in self._all()) and (now_s := time.monotonic()) < ends_s:
+            if now_s - renewed_s > 1.0:
+                renewed_s = now_s
+                self._try(self._renew)
+            time.sleep(0.05)
+        is_clean = not any(camera.is_alive for camera in self._all())
+        for camera in self._all():
+            if not self._try(lambda camera=camera: self._book.release(camera.hold)):  # type: ignore[misc]
+                break
+        self._try(lambda: self._book.leave(self._name))
+        return is_clean
+
+    def _all(self) -> list[Camera]:
+        return [*self._cameras.values(), *self._closing.values()]
+
+    def _try(self, action: Callable[[], None]) -> bool:
+        try:
+            action()
+        except QueueError as error:
+            self._log.warning("broker.unreachable_at_end", error=str(error))
+            return False
+        return True
+
+    def _share_out(self, living: Sequence[str]) -> None:
+        wanted = {name: camera.on for name, camera in self._settings.cameras.items() if camera.enabled}
+        mine = self._cameras.keys() | self._closing.keys()
+        shares = plan(self._name, living, wanted, self._book.holders(), mine)
+        for name in shares.give:
+            if name in self._cameras:
+                self._log.info("camera.given", camera=name)
+                self._close(name)
+        for name in shares.take:
+            hold = self._book.hold(name, self._name)
+            if hold is not None:
+                self._log.info("camera.taken", camera=name)
+                self._begin(hold)
+
+    def _begin(self, hold: Hold) -> None:
+        self._published.pop(hold.camera, None)
+        self._cameras[hold.camera] = self._hire(hold, self._settings.cameras[hold.camera])
+
+    def _close(self, name: str, *, reopen: bool = False) -> None:
+        """Ask a camera to close its source; its hold is kept until that is done."""
+        camera = self._cameras.pop(name)
+        camera.request_stop()
+        self._closing[name] = camera
+        if reopen:
+            self._reopen.add(name)
+        else:
+            self._reopen.discard(name)
+
+    def _finish_closing(self, name: str, camera: Camera) -> None:
+        wanted = self._settings.cameras.get(name)
+        if name not in self._reopen or wanted is None or not wanted.enabled:
+            self._book.release(camera.hold)
+        else:
+            # Another picture, or the same film from its start: tracks can't go on, and times begin anew.
+            hold = self._book.new_epoch(camera.hold)
+            if hold is not None:
+                self._log.info("camera.reopened", camera=name)
+                self._begin(hold)
+        self._reopen.discard(name)
+        del self._closing[name]
+
+    def _renew(self) -> None:
+        """Prolong the holds; one that is lost is taken again under a new epoch, or its source closed."""
+        cameras = self._all()
+        holds = [camera.hold for camera in cameras]
+        for camera, hold, is_held in zip(cameras, holds, self._book.renew(holds), strict=True):
+            if is_held or camera.is_changing_epoch or camera.hold.epoch != hold.epoch or camera.name in self._closing:
+                continue
+            again = self._book.hold(camera.name, self._name) if camera.name in self._settings.cameras else None
+            self._log.warning("camera.hold_lost", camera=camera.name, regained=again is not None)
+            if again is not None:
+                camera.adopt(again)
+                self._published.pop(camera.name, None)
+            else:
+                self._close(camera.name)
+
+    def _publish(self, camera: Camera) -> None:
+        number = camera.machine.standing.number
+        if self._book.publish(camera.hold, camera.status()):
+            self._published[camera.name] = number
+
+    def _end_if_lost(self, camera: Camera) -> None:
+        """Have tracks closed once a film has ended or a source has been lost for a while."""
+        last_at_s, state = camera.last_offer_s, camera.machine.state
+        if last_at_s is None or state is CameraState.LIVE or self._ended.get(camera.name) == last_at_s:
+            return
+        if state is CameraState.ENDED or time.monotonic() - last_at_s >= _LOST_S:
+            self._book.end(camera.hold)
+            self._ended[camera.name] = last_at_s
+
+    def _retire(self) -> None:
+        """Take out cameras that left the configuration, also while no ingest ran."""
+        if not self._has_looked_for_leftovers:
+            holders = self._book.holders()
+            known = self._book.configured().keys() - self._settings.cameras.keys()
+            self._to_retire |= {name for name in known if name not in holders}
+            self._has_looked_for_leftovers = True
+        for name in sorted(self._to_retire):
+            self._book.retire(name)
+            self._to_retire.discard(name)
+            self._log.info("camera.retired", camera=name)
+
+
+def _difference(before: CameraSettings, after: CameraSettings) -> set[str]:
+    return {key for key in CameraSettings.model_fields if getattr(before, key) != getattr(after, key)}
+
+
+def _info(name: str, camera: CameraSettings) -> CameraInfo:
+    return CameraInfo(
+        name=name,
+        source=camera.shown_source,
+        enabled=camera.enabled,
+        fps=camera.fps,
+        width=camera.width,
+        detector=camera.detector,
+        profile=camera.profile,
+        on=camera.on,
+    )
