@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from maskwatch.service import die_with_parent
@@ -25,6 +26,7 @@ class ChildSpec:
         environ: the whole environment; may hold secrets.
         stop_rank: processes of a lower rank are stopped earlier.
         stdin: what the process reads from its standard input; may hold secrets.
+        output: file for what it prints, emptied at each start; None sends it to our stderr.
     """
 
     name: str
@@ -32,6 +34,7 @@ class ChildSpec:
     environ: Mapping[str, str] = field(repr=False)
     stop_rank: int
     stdin: bytes = field(default=b"", repr=False)
+    output: Path | None = None
 
 
 class ChildProcess(Protocol):
@@ -73,11 +76,18 @@ def launch(spec: ChildSpec) -> ChildProcess:
     """Start a process in a session of its own, so that a terminal's Ctrl-C reaches only the supervisor.
 
     The kernel kills it when the calling thread ends (PR_SET_PDEATHSIG looks at the thread, not at the process), so
-    call this from the main thread. Its output goes to this process' stderr; stdout is for results.
+    call this from the main thread. Nothing of it comes to this process' stdout, which is for results.
 
     Raises:
-        OSError: if the program can't be started.
+        OSError: if the program can't be started, or its output's file can't be written.
     """
+    if spec.output is not None:
+        with spec.output.open("wb") as output:
+            return _start(spec, output.fileno())
+    return _start(spec, 2)
+
+
+def _start(spec: ChildSpec, output: int) -> _Started:
     parent = os.getpid()
 
     def before_exec() -> None:
@@ -89,7 +99,8 @@ def launch(spec: ChildSpec) -> ChildProcess:
         spec.argv,
         env=dict(spec.environ),
         stdin=subprocess.PIPE if spec.stdin else subprocess.DEVNULL,
-        stdout=2,
+        stdout=output,
+        stderr=output,
         start_new_session=True,
         preexec_fn=before_exec,
     )

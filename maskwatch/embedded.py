@@ -58,6 +58,11 @@ class EmbeddedServer:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     @property
+    def log_path(self) -> Path:
+        """What it prints; it warns of kernel settings at every start, which is nobody's business on the console."""
+        return self.folder / "server.log"
+
+    @property
     def config_text(self) -> str:
         """Its configuration file, which holds the password; given through standard input, so that it's in no file."""
         lines = [
@@ -80,7 +85,8 @@ class EmbeddedServer:
     def spec(self, program: Path, environ: Mapping[str, str], stop_rank: int) -> ChildSpec:
         """Return how to start it."""
         kept = {key: value for key, value in environ.items() if not key.startswith("MASKWATCH_")}
-        return ChildSpec(f"redis-{self.name}", (str(program), "-"), kept, stop_rank, self.config_text.encode())
+        argv = (str(program), "-")
+        return ChildSpec(f"redis-{self.name}", argv, kept, stop_rank, self.config_text.encode(), self.log_path)
 
 
 def find_server() -> Path:
@@ -177,7 +183,7 @@ def start_servers(
         for spec in specs:
             supervisor.forget(spec.name)
     raise BrokerDown(
-        f"the embedded Redis servers didn't come up in {_TRIES} tries; their messages are above. "
+        f"the embedded Redis servers didn't come up in {_TRIES} tries; {state_dir}/redis-*/server.log says why. "
         "Configure redis: to use servers of your own"
     )
 
@@ -192,5 +198,7 @@ def _wait(supervisor: Supervisor, servers: tuple[EmbeddedServer, ...], pause: Ca
         if pause(0.02):
             return True
         if time.monotonic() > ends_at:
-            raise BrokerDown(f"embedded Redis {waiting[0].name}: no answer within {_READY_S:.0f} s")
+            raise BrokerDown(
+                f"embedded Redis {waiting[0].name}: no answer within {_READY_S:.0f} s; see {waiting[0].log_path}"
+            )
     return True
