@@ -5,9 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
+
+# pydantic reads these, and before Python 3.12 it needs this one.
+from typing_extensions import TypedDict
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import ModelError

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+# pydantic reads these, and before Python 3.12 it needs this one.
+from typing_extensions import TypedDict
 
 from maskwatch.arrays import Float32Array
 from maskwatch.types import LABELS, MaskLabel

@@ -1,0 +1,104 @@
+"""A small classifier trained on drawn faces, for tests that need a real model and no data of the developers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from maskwatch.arrays import UInt8Array
+from models.registry import sha256_of
+
+__all__ = ["copy_model", "drawn_face", "edit_manifest", "reseal", "run_maskwatch", "train_tiny", "write_class_folders"]
+
+LABEL_NAMES = ("with_mask", "without_mask", "incorrect_mask")
+
+MAKE_BACKBONE = """
+import sys, keras
+keras.utils.set_random_seed(1)
+model = keras.applications.MobileNetV2(input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None)
+model.save_weights(sys.argv[1])
+"""
+
+
+def drawn_face(label: str, rng: np.random.Generator, side: int = 72) -> UInt8Array:
+    """Draw a face, (side, side, 3) uint8 BGR: an oval with eyes and, by its label, a mask, a mouth, or both."""
+    picture = np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8)
+    centre = side // 2
+    cv2.ellipse(picture, (centre, centre), (side // 3, side * 4 // 9), 0, 0, 360, (140, 170, 220), -1)
+    for x in (centre - side // 8, centre + side // 8):
+        cv2.circle(picture, (x, centre - side // 8), 3, (20, 20, 20), -1)
+    if label != "with_mask":
+        cv2.ellipse(picture, (centre, centre + side // 6), (side // 9, 3), 0, 0, 360, (60, 60, 190), -1)
+    if label != "without_mask":
+        top = centre if label == "with_mask" else centre + side // 4
+        cv2.rectangle(picture, (side // 4, top), (side * 3 // 4, side * 8 // 9), (230, 200, 60), -1)
+    return picture
+
+
+def write_class_folders(folder: Path, faces_per_label: int, seed: int = 0) -> Path:
+    """Write drawn faces as class folders and return the folder."""
+    rng = np.random.default_rng(seed)
+    for label in LABEL_NAMES:
+        (folder / label).mkdir(parents=True)
+        for number in range(faces_per_label):
+            cv2.imwrite(str(folder / label / f"{number}.png"), drawn_face(label, rng))
+    return folder
+
+
+def run_maskwatch(*words: str | Path, timeout_s: float = 280) -> subprocess.CompletedProcess[str]:
+    """Run the program as a user does and return what it printed."""
+    return subprocess.run(
+        [sys.executable, "-m", "maskwatch", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+
+
+def train_tiny(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Train on 24 drawn pictures for one epoch and install the model as `tiny` in `folder / "models"`."""
+    backbone = folder / "backbone.weights.h5"
+    subprocess.run([sys.executable, "-c", MAKE_BACKBONE, str(backbone)], check=True, capture_output=True, timeout=280)
+    data = write_class_folders(folder / "drawn" / "train", 8)
+    write_class_folders(folder / "drawn" / "val", 2, seed=1)
+    size = ("--size", "64", "--alpha", "0.35", "--backbone", backbone)
+    work = ("--epochs-head", "0", "--epochs-fine", "1", "--epoch-faces", "24", "--batch", "8", "--threads", "1")
+    install = ("--install", "tiny", "--install-version", "0.1.0", "--models", folder / "models")
+    return run_maskwatch("train", "--data", data, "--out", folder / "run", *size, *work, *install, "--json")
+
+
+def edit_manifest(model: Path, change: Callable[[dict[str, object]], None]) -> None:
+    """Change a model's manifest in place."""
+    path = model / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def reseal(model: Path) -> None:
+    """Bring the manifest's checksums and sizes up to the files as they are: for files that are wrong on purpose."""
+
+    def change(manifest: dict[str, object]) -> None:
+        files = manifest["files"]
+        assert isinstance(files, list)
+        for file in files:
+            file["sha256"] = sha256_of(model / file["path"])
+            file["size_bytes"] = (model / file["path"]).stat().st_size
+            file["exported_from"] = None
+
+    edit_manifest(model, change)
+
+
+def copy_model(model: Path, root: Path) -> Path:
+    """Copy a model's folder below another root and return it."""
+    return Path(shutil.copytree(model, root / model.name))
