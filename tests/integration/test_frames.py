@@ -429,6 +429,18 @@ def test_cameras_that_one_take_leaves_wake_another(each_redis_url: str, each_red
     assert time.monotonic() - started < 1.5
 
 
+def test_take_that_leaves_cameras_rings_again_and_the_last_one_does_not(
+    each_redis: redis.Redis, queue: FrameQueue
+) -> None:
+    for hold in held(each_redis, "a", "b", "c"):
+        queue.offer(offer(hold, 1))
+    each_redis.zpopmin(keys.BELL)
+    assert len(queue.take(2)) == 2
+    assert each_redis.zcard(keys.BELL) == 1
+    assert len(queue.take(2)) == 1
+    assert each_redis.zcard(keys.BELL) == 0
+
+
 def test_idle_consumers_send_next_to_nothing(
     each_redis: redis.Redis, queue: FrameQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,8 @@ class QueueMachine(RuleBasedStateMachine):
     def take(self, n: int) -> None:
         self.model.prepare_take()
         expected = self.model.expected_turns(n)
+        # As a worker does that was woken: whoever takes from more than it is handed has to ring for the next one.
+        self.client.zpopmin(keys.BELL)
         taken = self.queue.take(n, wait_s=0)
         assert [one.camera for one in taken] == expected
         for one in taken:
