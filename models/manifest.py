@@ -78,7 +78,8 @@ class FileSpec(_Part):
         size_wh: the only input size it takes, or None when it takes every size of the manifest.
         sha256: of the whole file; checked before any byte is parsed.
         size_bytes: length of the file.
-        precision: "int8" when weights and activations are quantised.
+        precision: "int8" when weights and activations are quantised, "float16" when weights are stored at half
+            precision and computed with at full.
         exported_from: for an exported file, the sha256 of the `.keras` file it came from.
         output_tensors: the interpreter's tensor names in the order of the manifest's outputs. Needed when a LiteRT
             file has more than one output, because the converter may reorder them.
@@ -89,7 +90,7 @@ class FileSpec(_Part):
     size_wh: tuple[Side, Side] | None = None
     sha256: Sha256
     size_bytes: Annotated[int, Field(gt=0, le=64 * 1024 * 1024)]
-    precision: Literal["float32", "int8"] = "float32"
+    precision: Literal["float32", "float16", "int8"] = "float32"
     exported_from: Sha256 | None = None
     output_tensors: tuple[str, ...] = ()
 

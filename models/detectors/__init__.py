@@ -1,0 +1,7 @@
+"""Face detectors behind one protocol: our own network and the two that the ancestors used."""
+
+from __future__ import annotations
+
+from models.detectors.base import DETECTORS, Detector, load_detector
+
+__all__ = ["DETECTORS", "Detector", "load_detector"]

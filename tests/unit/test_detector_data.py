@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from maskwatch.errors import ConfigError, DecodeError
+from training.detector_data import MAX_FACES, Scene, SceneSampler, read_scenes, split_scenes
+
+FACE = (60, 40, 100, 90)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """A grey picture with one green face and one red thing that nobody labelled."""
+    image = np.full((200, 300, 3), 90, np.uint8)
+    cv2.rectangle(image, FACE[:2], (FACE[2] - 1, FACE[3] - 1), (0, 255, 0), -1)
+    cv2.rectangle(image, (200, 120), (239, 159), (0, 0, 255), -1)
+    cv2.imwrite(str(tmp_path / "one.png"), image)
+    marks = np.array([[[70, 55], [90, 55], [80, 65], [72, 80], [88, 80]]], np.float32)
+    boxes = np.array([FACE], np.float32)
+    return Scene(tmp_path / "one.png", boxes, (1,), marks, np.array([[200, 120, 240, 160]], np.float32))
+
+
+def write_coco(folder: Path, boxes: list[list[float]]) -> Path:
+    (folder / "part").mkdir()
+    content = {
+        "images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"}],
+        "annotations": [{"image_id": 7, "category_id": 3, "bbox": box} for box in boxes],
+    }
+    (folder / "part.json").write_text(json.dumps(content))
+    return folder / "part.json"
+
+
+def test_coco_boxes_become_corners(tmp_path: Path) -> None:
+    scenes = read_scenes(write_coco(tmp_path, [[10, 20, 30, 40]]))
+    assert scenes[0].boxes_xyxy.tolist() == [[10, 20, 40, 60]]
+    assert scenes[0].labels == (3,)
+    assert np.isnan(scenes[0].landmarks_xy).all()
+    assert scenes[1].boxes_xyxy.shape == (0, 4)
+
+
+def test_missing_data_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"train\.json"):
+        read_scenes(tmp_path / "train.json")
+
+
+def test_file_of_another_form_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part.json").write_text('{"images": [{"name": "a"}], "annotations": []}')
+    with pytest.raises(ConfigError, match="COCO"):
+        read_scenes(tmp_path / "part.json")
+
+
+def test_unreadable_picture_is_named(scene: Scene) -> None:
+    scene.path.write_bytes(b"no picture")
+    with pytest.raises(DecodeError, match=r"one\.png"):
+        scene.read_bgr()
+
+
+def test_split_is_the_same_every_time_and_whole(tmp_path: Path) -> None:
+    empty = np.zeros((0, 4), np.float32)
+    scenes = [Scene(tmp_path / f"{i}.jpg", empty, (), np.zeros((0, 5, 2), np.float32), empty) for i in range(500)]
+    kept, held = split_scenes(scenes)
+    again, held_again = split_scenes(scenes[::-1])
+    assert {one.path for one in held} == {one.path for one in held_again}
+    assert len(kept) + len(held) == 500
+    assert len(again) == len(kept)
+    assert 25 < len(held) < 80
+
+
+def test_boxes_stay_on_their_faces_through_every_change(scene: Scene) -> None:
+    batches = SceneSampler([scene], 128, seed=5).batches(8)
+    checked = 0
+    for batch in (next(batches) for _ in range(6)):
+        for image, boxes, marks in zip(batch.images, batch.boxes_xyxy, batch.landmarks_xy, strict=True):
+            for box, points in zip(boxes, marks, strict=True):
+                if box[2] <= box[0]:
+                    continue
+                x1, y1, x2, y2 = np.round(box).astype(int)
+                inside = image[y1 + 1 : y2 - 1, x1 + 1 : x2 - 1].astype(int).reshape(-1, 3).mean(0)
+                if np.ptp(inside) > 15:  # pictures turned grey say nothing
+                    assert inside[1] > inside[0]
+                    assert inside[1] > inside[2]
+                    checked += 1
+                assert points[0, 0] < points[1, 0]  # the right eye stays left of the left eye, mirrored or not
+                assert points[0, 1] < points[3, 1]
+    assert checked > 10
+
+
+def test_unlabelled_thing_is_an_ignored_place(scene: Scene) -> None:
+    batches = SceneSampler([scene], 128, seed=5).batches(8)
+    areas = np.concatenate([next(batches).ignore_xyxy.reshape(-1, 4) for _ in range(4)])
+    assert (areas[:, 2] > areas[:, 0]).any()
+
+
+def test_same_seed_gives_the_same_pictures(scene: Scene) -> None:
+    one, other = (next(SceneSampler([scene], 96, seed=9).batches(4)) for _ in range(2))
+    assert np.array_equal(one.images, other.images)
+    assert np.array_equal(one.boxes_xyxy, other.boxes_xyxy)
+
+
+def test_more_faces_than_fit_keep_the_largest(scene: Scene) -> None:
+    corners = np.random.default_rng(0).uniform(0, 180, (200, 2)).astype(np.float32)
+    sides = np.linspace(10, 100, 200, dtype=np.float32)[:, None]
+    scene.boxes_xyxy = np.concatenate([corners, corners + sides], axis=1)
+    scene.landmarks_xy = np.full((200, 5, 2), np.nan, np.float32)
+    batch = next(SceneSampler([scene], 128, seed=1).batches(2))
+    assert batch.boxes_xyxy.shape == (2, MAX_FACES, 4)

@@ -1,0 +1,282 @@
+"""Pictures with boxed faces, cut and varied for training the detector."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maskwatch.arrays import Float32Array, UInt8Array
+from maskwatch.errors import ConfigError, DecodeError
+
+__all__ = ["MAX_FACES", "Batch", "Scene", "SceneSampler", "read_scenes", "split_scenes"]
+
+MAX_FACES = 32
+"""Faces, and as many ignored areas, that one training picture can hold; more are left out (smallest first)."""
+
+Int64Array = NDArray[np.int64]
+
+_MIRRORED = [1, 0, 2, 4, 3]  # the right eye of a mirrored face is where its left eye was
+_MIN_FACE_PX = 6.0  # below it a box is a guess; the place is neither face nor background
+_MIN_VISIBLE = 0.55  # of a face's box inside the cut; below it the place is neither face nor background
+
+
+@dataclass(slots=True)
+class Scene:
+    """One picture and its faces.
+
+    Attributes:
+        path: the picture's file.
+        boxes_xyxy: (N, 4) float32 pixels, every labelled face.
+        labels: (N,) category ids of the data set's file.
+        landmarks_xy: (N, 5, 2) float32 pixels, NaN where unknown.
+        ignore_xyxy: (M, 4) float32 pixels: places that look like faces and carry no label.
+    """
+
+    path: Path
+    boxes_xyxy: Float32Array
+    labels: tuple[int, ...]
+    landmarks_xy: Float32Array
+    ignore_xyxy: Float32Array
+
+    def read_bgr(self) -> UInt8Array:
+        """Decode the picture: (H, W, 3) uint8 BGR.
+
+        Raises:
+            DecodeError: if the file is no picture.
+        """
+        image = cv2.imread(str(self.path), cv2.IMREAD_COLOR)
+        if image is None:
+            raise DecodeError(f"{self.path}: not a readable picture; remove it from the data set or repair it")
+        return np.asarray(image, np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one training step takes; B pictures, G = `MAX_FACES`.
+
+    Attributes:
+        images: (B, S, S, 3) uint8 BGR.
+        boxes_xyxy: (B, G, 4) float32 pixels, zeros where there is no face.
+        landmarks_xy: (B, G, 5, 2) float32 pixels, NaN where unknown.
+        ignore_xyxy: (B, G, 4) float32 pixels, zeros where there is none.
+    """
+
+    images: UInt8Array
+    boxes_xyxy: Float32Array
+    landmarks_xy: Float32Array
+    ignore_xyxy: Float32Array
+
+
+def read_scenes(annotations: Path) -> list[Scene]:
+    """Read a COCO detection file whose pictures lie in the folder of the same name beside it.
+
+    Args:
+        annotations: e.g. `scenes/train.json`, with pictures in `scenes/train/`. Boxes of all categories are faces.
+
+    Raises:
+        ConfigError: if the file or the folder is missing, or the file isn't COCO detection.
+    """
+    folder = annotations.with_suffix("")
+    if not annotations.is_file() or not folder.is_dir():
+        raise ConfigError(
+            f"{annotations}: expected a COCO file and a folder {folder.name}/ beside it; give --data the place"
+        )
+    try:
+        content = json.loads(annotations.read_text())
+        faces: dict[int, list[tuple[list[float], int]]] = {image["id"]: [] for image in content["images"]}
+        for face in content["annotations"]:
+            faces[face["image_id"]].append((face["bbox"], face["category_id"]))
+        names = {image["id"]: image["file_name"] for image in content["images"]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{annotations}: expected COCO detection (images, annotations with bbox): {error!r}"
+        ) from error
+    return [_to_scene(folder / names[key], faces[key]) for key in sorted(names)]
+
+
+def _to_scene(path: Path, faces: Sequence[tuple[list[float], int]]) -> Scene:
+    boxes = np.array([box for box, _ in faces], np.float32).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    unknown = np.full((len(faces), 5, 2), np.nan, np.float32)
+    return Scene(path, boxes, tuple(label for _, label in faces), unknown, np.zeros((0, 4), np.float32))
+
+
+def split_scenes(scenes: Sequence[Scene], held_out: float = 0.1) -> tuple[list[Scene], list[Scene]]:
+    """Divide by a hash of the file's name, so that the same pictures are held out in every run.
+
+    Returns:
+        Pictures to train on, and pictures to pick the best epoch with.
+    """
+    kept: list[Scene] = []
+    held: list[Scene] = []
+    for scene in scenes:
+        share = int(hashlib.sha256(scene.path.name.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
+        (held if share < held_out else kept).append(scene)
+    return kept, held
+
+
+class SceneSampler:
+    """Endless training pictures: random zoom, cut, mosaic, mirror, light, blur and compression.
+
+    Zoom is drawn so that faces have the sizes they have in both profiles of the detector: the longest side of the
+    picture becomes 230 to 900 px. Pictures are decoded once and kept in memory.
+    """
+
+    def __init__(self, scenes: Sequence[Scene], size_px: int = 320, seed: int = 0) -> None:
+        self._scenes = list(scenes)
+        self._images = [scene.read_bgr() for scene in self._scenes]
+        self._size = size_px
+        self._rng = np.random.default_rng(seed)
+
+    def batches(self, batch: int) -> Iterator[Batch]:
+        """Yield batches for ever; every picture is used about equally often."""
+        queue: list[int] = []
+        while True:
+            out = Batch(
+                np.zeros((batch, self._size, self._size, 3), np.uint8),
+                np.zeros((batch, MAX_FACES, 4), np.float32),
+                np.full((batch, MAX_FACES, 5, 2), np.nan, np.float32),
+                np.zeros((batch, MAX_FACES, 4), np.float32),
+            )
+            for row in range(batch):
+                while len(queue) < 4:
+                    queue += self._rng.permutation(len(self._scenes)).tolist()
+                self._fill(out, row, queue)
+            yield out
+
+    def _fill(self, out: Batch, row: int, queue: list[int]) -> None:
+        """Make one picture of the batch, of one scene or of four."""
+        rng, size = self._rng, self._size
+        canvas = out.images[row]
+        canvas[:] = int(rng.integers(0, 2) * rng.integers(0, 256))
+        tiles = [(0, 0, size, size)]
+        if rng.random() < 0.35:
+            x, y = rng.integers(int(size * 0.35), int(size * 0.65), 2).tolist()
+            tiles = [(0, 0, x, y), (x, 0, size, y), (0, y, x, size), (x, y, size, size)]
+        faces, marks, ignored = [], [], []
+        for tile in tiles:
+            index = queue.pop()
+            image, scene = self._images[index], self._scenes[index]
+            zoom = np.exp(rng.uniform(np.log(230), np.log(900))) / max(image.shape[:2])
+            cut = _choose_cut(image, scene, tile, min(float(zoom), 2.5), rng)
+            cut.paint(image, canvas, smooth=zoom < 1 and rng.random() < 0.5)
+            boxes, landmarks, places = cut.labels(scene)
+            faces.append(boxes)
+            marks.append(landmarks)
+            ignored.append(places)
+        _vary_light(canvas, rng)
+        boxes = np.concatenate(faces)
+        order = np.argsort(-(boxes[:, 2] - boxes[:, 0]))[:MAX_FACES]
+        out.boxes_xyxy[row, : len(order)] = boxes[order]
+        out.landmarks_xy[row, : len(order)] = np.concatenate(marks)[order]
+        places = np.concatenate(ignored)[:MAX_FACES]
+        out.ignore_xyxy[row, : len(places)] = places
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A part of a picture and where it goes.
+
+    Attributes:
+        corner: left and top of the part, in the picture's pixels.
+        window: its width and height there.
+        at: left and top on the canvas.
+        shown: its width and height there.
+        mirror: whether left and right are swapped.
+    """
+
+    corner: Int64Array
+    window: Int64Array
+    at: Int64Array
+    shown: Int64Array
+    mirror: bool
+
+    def paint(self, image: UInt8Array, canvas: UInt8Array, *, smooth: bool) -> None:
+        """Write the part to the canvas, averaged or bilinear as the live letterbox does either."""
+        (left, top), (width, height) = self.corner.tolist(), self.window.tolist()
+        size = (int(self.shown[0]), int(self.shown[1]))
+        part = cv2.resize(
+            image[top : top + height, left : left + width],
+            size,
+            interpolation=cv2.INTER_AREA if smooth else cv2.INTER_LINEAR,
+        )
+        x, y = self.at.tolist()
+        canvas[y : y + size[1], x : x + size[0]] = part[:, ::-1] if self.mirror else part
+
+    def labels(self, scene: Scene) -> tuple[Float32Array, Float32Array, Float32Array]:
+        """Return faces, their landmarks and ignored places, all on the canvas."""
+        boxes, marks = self._move_boxes(scene.boxes_xyxy), self._move(scene.landmarks_xy)
+        clipped = self._clip(boxes)
+        visible = _area(clipped)
+        sides = np.minimum(clipped[:, 2] - clipped[:, 0], clipped[:, 3] - clipped[:, 1])
+        good = (visible >= _MIN_VISIBLE * _area(boxes)) & (sides >= _MIN_FACE_PX)
+        ignored = self._clip(self._move_boxes(scene.ignore_xyxy))
+        places = np.concatenate([clipped[~good & (visible > 0)], ignored[_area(ignored) > 0]])
+        return clipped[good], (marks[:, _MIRRORED] if self.mirror else marks)[good], places
+
+    def _move(self, points: Float32Array) -> Float32Array:
+        moved = (points - self.corner) * (self.shown / self.window)
+        if self.mirror:
+            moved[..., 0] = self.shown[0] - moved[..., 0]
+        return np.asarray(moved + self.at, np.float32)
+
+    def _move_boxes(self, boxes: Float32Array) -> Float32Array:
+        """Map corners and put them in order again, which a mirror turns round."""
+        corners = self._move(boxes.reshape(-1, 2, 2))
+        return np.concatenate([corners.min(1), corners.max(1)], axis=1)
+
+    def _clip(self, boxes: Float32Array) -> Float32Array:
+        low, high = self.at, self.at + self.shown
+        return np.clip(boxes, np.tile(low, 2), np.tile(high, 2)).astype(np.float32)
+
+
+def _choose_cut(
+    image: UInt8Array, scene: Scene, tile: tuple[int, int, int, int], zoom: float, rng: np.random.Generator
+) -> _Cut:
+    """Choose a part that fills a tile of the canvas as far as the picture reaches, mostly near a face."""
+    left, top, right, bottom = tile
+    size = np.array([right - left, bottom - top])
+    whole = np.array([image.shape[1], image.shape[0]])
+    window = np.minimum(whole, np.ceil(size / zoom).astype(int))
+    corner = rng.integers(0, whole - window + 1)
+    if len(scene.boxes_xyxy) and rng.random() < 0.7:
+        box = scene.boxes_xyxy[rng.integers(len(scene.boxes_xyxy))]
+        near = (box[:2] + box[2:]) / 2 - window * rng.uniform(0.15, 0.85, 2)
+        corner = np.clip(near.astype(int), 0, whole - window)
+    shown = np.maximum(np.minimum(size, np.round(window * zoom).astype(int)), 1)
+    at = np.array([left, top])
+    if rng.random() < 0.5:
+        at = at + rng.integers(0, size - shown + 1)
+    return _Cut(corner, window, at, shown, bool(rng.random() < 0.5))
+
+
+def _area(boxes: Float32Array) -> Float32Array:
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), np.float32)
+
+
+def _vary_light(image: UInt8Array, rng: np.random.Generator) -> None:
+    """Change brightness, contrast, colour, sharpness and compression in place, as cameras differ in them."""
+    if rng.random() < 0.8:
+        gain = rng.uniform(0.6, 1.4) * rng.uniform(0.9, 1.1, 3)
+        gamma, lift = np.exp(rng.uniform(-0.4, 0.4)), rng.uniform(-25, 25)
+        ramp = 255 * (np.arange(256) / 255) ** gamma
+        table = np.clip(ramp[:, None] * gain + lift, 0, 255).astype(np.uint8)
+        cv2.LUT(image, table.reshape(1, 256, 3), dst=image)
+    if rng.random() < 0.08:
+        image[:] = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[..., None]
+    if rng.random() < 0.12:
+        cv2.GaussianBlur(image, (3, 3), float(rng.uniform(0.4, 1.2)), dst=image)
+    if rng.random() < 0.12:
+        noise = rng.normal(0, rng.uniform(3, 12), image.shape)
+        image[:] = np.clip(image + noise, 0, 255).astype(np.uint8)
+    if rng.random() < 0.3:
+        quality = int(rng.integers(35, 90))
+        coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        image[:] = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
