@@ -93,11 +93,13 @@ $(BIN)/python:
 		$(PYTHON) -m venv $(VENV); }
 
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "installing what maskwatch needs into $(VENV): a minute or two"
 	$(PIP) install -r requirements/run.txt
 	$(PIP) install --no-deps -e .
 	touch $@
 
 $(VENV)/.test: requirements/test.txt requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "installing what the tests need into $(VENV), TensorFlow too: some minutes"
 	$(PIP) install -r requirements/test.txt
 	$(PIP) install --no-deps -e .
 	touch $@ $(VENV)/.run

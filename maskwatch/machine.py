@@ -31,6 +31,7 @@ __all__ = [
     "child_environment",
     "choose_address",
     "run",
+    "services",
     "warn_about",
     "welcome",
     "worker_count",
@@ -94,9 +95,10 @@ class Wishes:
     def listen(self) -> None:
         """Take SIGTERM, SIGINT and SIGHUP (a closed terminal: the services, in sessions of their own, don't get it)."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+            signal.signal(number, self.on_signal)
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+    def on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        """Count one more request to end."""
         self._count += 1
         self._event.set()
 
@@ -186,7 +188,7 @@ def run(plan: Plan, wishes: Wishes, environ: Mapping[str, str], announce: Callab
 def _keep_running(
     plan: Plan, supervisor: Supervisor, environ: Mapping[str, str], wishes: Wishes, announce: Callable[[], None]
 ) -> None:
-    ingest, *others = _services(plan, environ)
+    ingest, *others = services(plan, environ)
     if plan.demo is None:
         others.insert(0, ingest)
     for spec in others:
@@ -213,7 +215,7 @@ def _configure_ready(demo: Demo, configured: tuple[DemoCamera, ...]) -> tuple[De
     return ready
 
 
-def _services(plan: Plan, environ: Mapping[str, str]) -> list[ChildSpec]:
+def services(plan: Plan, environ: Mapping[str, str]) -> list[ChildSpec]:
     """Return the services' processes, ingest first."""
     config = () if plan.config is None else ("--config", str(plan.config))
 
