@@ -14,7 +14,7 @@ _LONGEST_WITHOUT_KEY_S = 5.0
 """Some encoders send no key frame for minutes: then the picture repairs itself while it is decoded."""
 _DRIFT = 0.001
 """A camera's clock may run this much slower than ours without the difference being taken for a growing delay."""
-_JUMP_S = 10.0
+_JUMP_BACK_S, _JUMP_S = 1.0, 10.0
 
 
 class Backlog:
@@ -46,7 +46,7 @@ class Backlog:
             Whether to decode key frames only, from this packet on.
         """
         passed_s = stamp_s - self._last[0]
-        if self._least_s is None or not -_JUMP_S < passed_s < _JUMP_S:
+        if self._least_s is None or not -_JUMP_BACK_S < passed_s < _JUMP_S:
             self._least_s, passed_s = arrived_s - stamp_s, 0.0
         drifted_s = self._least_s + _DRIFT * max(0.0, arrived_s - self._last[1] if passed_s else 0.0)
         self._least_s = min(drifted_s, arrived_s - stamp_s)

@@ -33,6 +33,7 @@ _WITHOUT_STAMPS = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe", "image2"})
 _IN_LUMPS = frozenset({"hls", "dash"})
 """Formats that come several seconds at a time, so that a live use has to wait for each picture's time."""
 _USUAL_FPS = 25.0
+_TIMED_OUT = 0.98
 _MOST_UNDECODABLE = 50
 """Packets in a row; after a loss on the network H.264 needs up to a few seconds until its next key frame."""
 
@@ -123,7 +124,9 @@ class VideoSource(FrameSource):
                 "rtsp_transport": transport,
                 "allowed_media_types": "video",
                 "timeout": micros,
+                # Size and codec are in the description; measuring the rate would keep the first picture for 1.5 s.
                 "analyzeduration": "2000000",
+                "fpsprobesize": "0",
                 "fflags": "discardcorrupt",
             }
         if source.kind is SourceKind.URL:
@@ -184,6 +187,7 @@ class VideoSource(FrameSource):
         video_at_s = time.monotonic()
         packets = self._container.demux()
         while True:
+            asked_s = time.monotonic()
             try:
                 packet = next(packets)
             except StopIteration:
@@ -191,6 +195,10 @@ class VideoSource(FrameSource):
             except (av.error.FFmpegError, OSError) as error:
                 raise reading_failed(error, self._shown, self._timeout_s) from None
             now_s = time.monotonic()
+            if now_s - asked_s >= _TIMED_OUT * self._timeout_s and not self.is_paced:
+                # After its time-out FFmpeg first hands out what its parser held back, as if it had just come, and then
+                # waits for as long again.
+                raise SourceLost(f"{self._shown}: nothing came for {self._timeout_s:g} s")
             if packet.stream.index != self._stream.index:
                 if now_s - video_at_s > self._timeout_s and not self.is_paced:
                     raise SourceLost(f"{self._shown}: no video came for {self._timeout_s:g} s, only other data")

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ingest.watch import ConfigWatch
+from maskwatch.errors import ConfigError
+from maskwatch.settings import Settings, load_settings
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "cameras.yaml"
+    path.write_text("cameras: {a: {source: a.mp4}}")
+    return path
+
+
+def watch(path: Path) -> ConfigWatch:
+    return ConfigWatch(path, lambda: load_settings(path, {}))
+
+
+def test_nothing_is_told_until_the_file_changes(path: Path) -> None:
+    watcher = watch(path)
+    assert watcher.changed() is None
+    path.write_text("cameras: {a: {source: a.mp4}, b: {source: b.mp4}}")
+    settings = watcher.changed()
+    assert isinstance(settings, Settings)
+    assert sorted(settings.cameras) == ["a", "b"]
+    assert watcher.changed() is None
+
+
+def test_invalid_edit_is_told_once_and_a_repair_is_noticed(path: Path) -> None:
+    watcher = watch(path)
+    path.write_text("cameras: {a: {sorce: a.mp4}}")
+    with pytest.raises(ConfigError, match="sorce"):
+        watcher.changed()
+    assert "sorce" in watcher.error
+    assert watcher.changed() is None
+    path.write_text("cameras: {a: {source: other.mp4}}")
+    assert watcher.changed() is not None
+    assert watcher.error == ""
+
+
+def test_file_that_is_replaced_is_noticed(path: Path) -> None:
+    watcher = watch(path)
+    beside = path.with_suffix(".new")
+    beside.write_text("cameras: {c: {source: c.mp4}}")
+    os.replace(beside, path)
+    settings = watcher.changed()
+    assert settings is not None
+    assert list(settings.cameras) == ["c"]
+
+
+def test_file_that_vanishes_is_an_invalid_edit(path: Path) -> None:
+    watcher = watch(path)
+    path.unlink()
+    with pytest.raises(ConfigError, match="can't be read"):
+        watcher.changed()
+    assert watcher.changed() is None

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from ingest.pacing import Pacer, Rate
+
+
+def test_first_picture_is_due_at_once_and_the_others_by_their_timestamps() -> None:
+    pacer = Pacer()
+    assert pacer.wait_s(3.0, 100.0) == 0.0
+    assert pacer.wait_s(3.2, 100.05) == pytest.approx(0.15)
+    assert pacer.wait_s(5.0, 100.2) == pytest.approx(1.8)
+
+
+def test_slight_lateness_is_made_up() -> None:
+    pacer = Pacer()
+    pacer.wait_s(0.0, 100.0)
+    assert pacer.wait_s(0.2, 100.9) == 0.0
+    assert pacer.wait_s(1.0, 100.9) == pytest.approx(0.1)
+
+
+def test_film_that_cannot_be_read_fast_enough_plays_slower() -> None:
+    pacer = Pacer()
+    pacer.wait_s(0.0, 100.0)
+    assert pacer.wait_s(0.2, 105.0) == 0.0
+    assert pacer.wait_s(0.4, 105.0) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("fps", [0.5, 5.0, 30.0])
+def test_rate_is_that_of_the_intervals(fps: float) -> None:
+    rate = Rate(window_s=10.0)
+    for number in range(200):
+        rate.add(number / fps)
+    assert rate.fps(199 / fps) == pytest.approx(fps)
+
+
+def test_rate_falls_to_nothing_after_the_last_frame() -> None:
+    rate = Rate(window_s=5.0)
+    for number in range(26):
+        rate.add(number / 5)
+    assert rate.fps(5.0) == pytest.approx(5.0)
+    assert 2.0 < rate.fps(7.0) < 4.5
+    assert rate.fps(11.0) == 0.0
