@@ -47,11 +47,13 @@ class Progress(BaseModel):
 
     Attributes:
         fingerprint: settings that must not change when the run is resumed.
+        planned: how many epochs the optimizer's schedule was made for.
         epochs: one record per epoch that is done.
         best: index of the record whose weights are in `best.keras`.
     """
 
     fingerprint: dict[str, float | int | str]
+    planned: int
     epochs: list[EpochRecord] = []
     best: int = -1
 
@@ -79,8 +81,11 @@ def fit(settings: TrainSettings, train: Sequence[Sample], val: Sequence[Sample],
     for epoch in range(first, total):
         phase: Literal["head", "fine"] = "head" if epoch < settings.epochs_head else "fine"
         if epoch in (first, settings.epochs_head):
-            _set_phase(model, phase, settings, resumed=epoch not in (0, settings.epochs_head))
+            _free(model.get_layer("backbone"), phase, settings.fine_from)
+            if epoch in (0, settings.epochs_head) or progress.planned != total:
+                _compile(model, phase, settings, progress.epochs)
         record = _epoch(model, settings, train, val_faces, val_labels, phase, epoch)
+        progress.planned = total
         progress.epochs.append(record)
         if progress.best < 0 or record.val_balanced_accuracy > progress.epochs[progress.best].val_balanced_accuracy:
             progress.best = epoch
@@ -92,26 +97,15 @@ def fit(settings: TrainSettings, train: Sequence[Sample], val: Sequence[Sample],
 
 
 def _fingerprint(settings: TrainSettings) -> dict[str, float | int | str]:
-    """Return the settings that decide what an epoch does."""
-    names = (
-        "size_px",
-        "alpha",
-        "epochs_head",
-        "epochs_fine",
-        "fine_from",
-        "epoch_faces",
-        "batch",
-        "rate_head",
-        "rate_fine",
-        "seed",
-    )
+    """Return the settings that decide what an epoch does; the number of epochs may change on resuming."""
+    names = ("size_px", "alpha", "epochs_head", "fine_from", "epoch_faces", "batch", "rate_head", "rate_fine", "seed")
     return {name: getattr(settings, name) for name in names}
 
 
 def _begin(settings: TrainSettings, resume: bool) -> Progress:
     """Return the progress to go on from, an empty one for a new run."""
     path = settings.out / PROGRESS
-    fresh = Progress(fingerprint=_fingerprint(settings))
+    fresh = Progress(fingerprint=_fingerprint(settings), planned=settings.epochs_head + settings.epochs_fine)
     if not path.exists():
         return fresh
     if not resume:
@@ -131,16 +125,34 @@ def _start_model(settings: TrainSettings, resumed: bool) -> Any:
     return build_mobilenet_v2(settings.size_px, settings.alpha, settings.backbone or "imagenet")
 
 
-def _set_phase(model: Any, phase: str, settings: TrainSettings, resumed: bool) -> None:
-    """Freeze or free the backbone and give the model its optimizer; a resumed phase keeps the optimizer it has."""
-    backbone = model.get_layer("backbone")
+def _free(backbone: Any, phase: str, fine_from: str) -> None:
+    """Freeze the backbone for the head's phase; else free its layers from the first whose name begins so.
+
+    Raises:
+        ConfigError: if there is no such layer.
+    """
+    names = [layer.name for layer in backbone.layers]
+    start = next((i for i, name in enumerate(names) if name.startswith(fine_from)), None)
+    if start is None:
+        raise ConfigError(f"--fine-from {fine_from}: no layer of the backbone begins so; give e.g. block_6, or nothing")
     backbone.trainable = phase == "fine"
     if phase == "fine":
-        _freeze_below(backbone, settings.fine_from)
-    if resumed:
-        return
-    steps = -(-settings.epoch_faces // settings.batch) * settings.epochs_fine
-    rate = settings.rate_head if phase == "head" else keras.optimizers.schedules.CosineDecay(settings.rate_fine, steps)
+        for layer in backbone.layers[:start]:
+            layer.trainable = False
+
+
+def _compile(model: Any, phase: str, settings: TrainSettings, done: Sequence[EpochRecord]) -> None:
+    """Give the model its optimizer: a constant rate for the head, a cosine over what is left of fine-tuning.
+
+    A run that is resumed with another number of epochs goes on from the rate that it had, or from the first rate if
+    that had come down to nothing.
+    """
+    rate: Any = settings.rate_head
+    if phase == "fine":
+        fine = [record for record in done if record.phase == "fine"]
+        steps = -(-settings.epoch_faces // settings.batch) * (settings.epochs_fine - len(fine))
+        start = (fine[-1].rate if fine else 0.0) or settings.rate_fine
+        rate = keras.optimizers.schedules.CosineDecay(start, steps)
     # XLA was measured eight times slower than oneDNN's kernels for this network on a CPU.
     model.compile(
         optimizer=keras.optimizers.Adam(rate),
@@ -148,20 +160,6 @@ def _set_phase(model: Any, phase: str, settings: TrainSettings, resumed: bool) -
         metrics=["accuracy"],
         jit_compile=False,
     )
-
-
-def _freeze_below(backbone: Any, first: str) -> None:
-    """Keep the layers before the first whose name begins with `first` as they are; "" frees all.
-
-    Raises:
-        ConfigError: if there is no such layer.
-    """
-    names = [layer.name for layer in backbone.layers]
-    start = next((i for i, name in enumerate(names) if name.startswith(first)), None)
-    if start is None:
-        raise ConfigError(f"--fine-from {first}: no layer of the backbone begins so; give e.g. block_6, or nothing")
-    for layer in backbone.layers[:start]:
-        layer.trainable = False
 
 
 def _epoch(
