@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -41,6 +42,7 @@ SINGLE_REDIS_COST = (
     "one server does both jobs: with appendonly it writes every live frame to disk, without it a restart loses events"
 )
 _TICK_S = 0.1
+_SAME_WISH_S = 0.5
 
 
 class Rank(IntEnum):
@@ -86,11 +88,17 @@ class Plan:
 
 
 class Wishes:
-    """What the person wants, told by signals: to end, and with a second signal to end faster."""
+    """What the person wants, told by signals: to end, and with a second signal to end faster.
 
-    def __init__(self) -> None:
-        self._count = 0
+    A signal that follows the first one closely is the same wish: `make` and `timeout` pass on what their process group
+    gets as well.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._event = threading.Event()
+        self._first_at_s = 0.0
+        self._is_repeated = False
 
     def listen(self) -> None:
         """Take SIGTERM, SIGINT and SIGHUP (a closed terminal: the services, in sessions of their own, don't get it)."""
@@ -98,9 +106,12 @@ class Wishes:
             signal.signal(number, self.on_signal)
 
     def on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        """Count one more request to end."""
-        self._count += 1
-        self._event.set()
+        """Note one more request to end."""
+        if not self._event.is_set():
+            self._first_at_s = self._clock()
+            self._event.set()
+        elif self._clock() - self._first_at_s > _SAME_WISH_S:
+            self._is_repeated = True
 
     def pause(self, seconds: float) -> bool:
         """Sleep; return True, at once, when the end is wanted."""
@@ -109,7 +120,7 @@ class Wishes:
     @property
     def in_a_hurry(self) -> bool:
         """Whether the end was asked for twice."""
-        return self._count > 1
+        return self._is_repeated
 
 
 def choose_address(host: str, port: int) -> int:
@@ -188,27 +199,21 @@ def run(plan: Plan, wishes: Wishes, environ: Mapping[str, str], announce: Callab
 def _keep_running(
     plan: Plan, supervisor: Supervisor, environ: Mapping[str, str], wishes: Wishes, announce: Callable[[], None]
 ) -> None:
-    ingest, *others = services(plan, environ)
-    if plan.demo is None:
-        others.insert(0, ingest)
-    for spec in others:
+    for spec in services(plan, environ):
         supervisor.add(spec)
     configured: tuple[DemoCamera, ...] = ()
     is_announced = False
     while not wishes.pause(_TICK_S):
         supervisor.tick()
         if plan.demo and len(configured) < len(DEMO_CAMERAS):
-            ready = _configure_ready(plan.demo, configured)
-            if ready and not configured:
-                supervisor.add(ingest)  # it sees the later ones come, as it sees any edit of its file
-            configured = ready
+            configured = _configure_ready(plan.demo, configured)
         if not is_announced and _site_answers(plan.settings.web.host, plan.settings.web.port):
             announce()
             is_announced = True
 
 
 def _configure_ready(demo: Demo, configured: tuple[DemoCamera, ...]) -> tuple[DemoCamera, ...]:
-    """Put the cameras whose films are made by now into the configuration, and return them."""
+    """Put the cameras whose films are made by now into the configuration, which ingest watches, and return them."""
     ready = ready_cameras(demo.folder)
     if ready != configured:
         write_demo_config(demo.folder, demo.port, ready)

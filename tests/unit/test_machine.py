@@ -91,10 +91,19 @@ def test_welcome_counts_cameras_and_writes_ipv6_in_brackets() -> None:
 
 
 def test_second_signal_is_a_hurry() -> None:
-    wishes = Wishes()
+    now = [10.0]
+    wishes = Wishes(lambda: now[0])
     assert not wishes.pause(0)
     wishes.on_signal(signal.SIGINT, None)
     assert wishes.pause(0)
     assert not wishes.in_a_hurry
+    now[0] += 1
     wishes.on_signal(signal.SIGINT, None)
     assert wishes.in_a_hurry
+
+
+def test_signal_that_comes_twice_at_once_is_one_wish() -> None:
+    wishes = Wishes(lambda: 10.0)
+    wishes.on_signal(signal.SIGTERM, None)
+    wishes.on_signal(signal.SIGTERM, None)
+    assert not wishes.in_a_hurry
