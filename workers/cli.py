@@ -11,7 +11,7 @@ import click
 
 from maskwatch.options import config_option, settings_from
 
-__all__ = ["worker"]
+__all__ = ["detect", "worker"]
 
 _ENGINE = click.option(
     "--engine", type=click.Choice(["auto", "litert", "keras"]), help="What runs the networks  [default: auto]"
@@ -47,6 +47,59 @@ def worker(config: Path | None, name: str | None, engine: str | None) -> None:
     except Exception:  # noqa: BLE001  # the edge of the process: leases run out, which is how a deadly frame is found
         structlog.get_logger().exception("worker.crashed", name=name)
         sys.exit(1)
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for annotated files, JSON and CSV."
+)
+@click.option("--show", is_flag=True, help="Show the pictures in a window; q quits.")
+@click.option(
+    "--every", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Of a video: one in so many."
+)
+@click.option(
+    "--detector",
+    type=click.Choice(["maskwatch", "haar", "ssd"]),
+    default="maskwatch",
+    show_default=True,
+    help="What finds the faces.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["accurate", "fast"]),
+    default="accurate",
+    show_default=True,
+    help="Work the detector is given.",
+)
+@_ENGINE
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+def detect(
+    inputs: tuple[str, ...],
+    out: Path | None,
+    show: bool,
+    every: int,
+    detector: str,
+    profile: str,
+    engine: str | None,
+    as_json: bool,
+) -> None:
+    """Annotate images, folders, videos or a webcam.
+
+    INPUT is a picture, a folder of pictures and videos, a video, webcam:N or a URL. Prints how many people were found
+    with which verdict. With --out, each input NAME gives NAME.annotated.jpg or NAME.annotated.mp4, NAME.json (people
+    with boxes, labels and verdicts, frame by frame) and NAME.csv (a timeline); files of these names are replaced.
+
+    People are followed through a video and judged over time. A single picture has no before and after: there the
+    verdict is the label, where it is clear enough, and unknown otherwise.
+
+    An input that can't be read is reported, the others go on, and the exit code is 1.
+    """
+    _limit_threads(1)
+    from workers.detect_verb import DetectRequest, run_detect
+
+    request = DetectRequest(inputs, out, show, every, detector, profile, engine or "auto", as_json)
+    sys.exit(run_detect(request))
 
 
 def _limit_threads(threads: int) -> None:
