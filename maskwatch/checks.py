@@ -72,7 +72,7 @@ def all_checks(settings: Settings, *, probe: bool) -> Iterator[Check]:
     Yields:
         One outcome after the other.
     """
-    yield _python()
+    yield _python(settings)
     yield from _packages()
     yield _engines()
     yield _models()
@@ -116,14 +116,15 @@ def check_cameras(settings: Settings, *, probe: bool) -> Iterator[Check]:
         yield from pool.map(look, settings.cameras.items())
 
 
-def _python() -> Check:
+def _python(settings: Settings) -> Check:
     cores = len(os.sched_getaffinity(0))
     memory_gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    workers = worker_count(settings.worker)
     return Check(
         "machine",
         Status.OK,
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {cores} cores, "
-        f"{memory_gib:.0f} GiB; `up` starts {worker_count(None)} worker{'s' if worker_count(None) > 1 else ''}",
+        f"{memory_gib:.0f} GiB; `up` starts {workers} worker{'s' if workers > 1 else ''}",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib.util
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ from maskwatch.children import ChildSpec
 from maskwatch.demo.cameras import DEMO_CAMERAS, DemoCamera, ready_cameras, write_demo_config
 from maskwatch.embedded import start_servers
 from maskwatch.errors import ConfigError
-from maskwatch.settings import Settings
+from maskwatch.settings import Settings, WorkerSettings
 from maskwatch.supervisor import Supervisor
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
 SINGLE_REDIS_COST = (
     "one server does both jobs: with appendonly it writes every live frame to disk, without it a restart loses events"
 )
+_GPU_DEVICE = Path("/dev/nvidiactl")
 _TICK_S = 0.1
 _SAME_WISH_S = 0.5
 
@@ -143,9 +145,18 @@ def choose_address(host: str, port: int) -> int:
         ) from error
 
 
-def worker_count(configured: int | None) -> int:
-    """Return how many workers to start: as configured, else one per core less one for ingest, site and Redis."""
-    return configured or max(1, len(os.sched_getaffinity(0)) - 1)
+def worker_count(worker: WorkerSettings) -> int:
+    """Return how many workers to start.
+
+    As configured; else one where a GPU does the work, because each process would claim its memory and large batches
+    are what it likes; else one per core less one for ingest, site and Redis.
+    """
+    if worker.processes is not None:
+        return worker.processes
+    has_gpu = _GPU_DEVICE.exists() and importlib.util.find_spec("tensorflow") is not None
+    if worker.engine == "keras" or (worker.engine == "auto" and has_gpu):
+        return 1
+    return max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 def child_environment(plan: Plan, environ: Mapping[str, str], redis_urls: tuple[str, str] | None) -> dict[str, str]:

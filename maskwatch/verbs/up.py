@@ -21,7 +21,9 @@ __all__ = ["up"]
 @click.option("--host", help="Where the site listens  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Its port; 0 takes a free one  [default: 8080]")
 @click.option("--insecure", is_flag=True, help="Allow a --host that other machines reach, though there is no login.")
-@click.option("--workers", type=click.IntRange(1, 256), help="Worker processes  [default: one per core but one]")
+@click.option(
+    "--workers", type=click.IntRange(1, 256), help="Worker processes  [default: one per core but one; one with a GPU]"
+)
 @click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Where data is kept.")
 def up(
     config: Path | None,
@@ -68,7 +70,7 @@ def _run(config: Path | None, demo: bool, overrides: dict[str, Any]) -> None:
     wishes = machine.Wishes()
     wishes.listen()
     with locked_state_dir(settings.state_dir) as state_dir:
-        workers = machine.worker_count(settings.worker.processes)
+        workers = machine.worker_count(settings.worker)
         plan = machine.Plan(settings, config.resolve() if config else None, state_dir, workers)
         if demo:
             folder = state_dir / "demo"

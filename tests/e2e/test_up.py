@@ -265,10 +265,12 @@ def test_second_ctrl_c_is_quicker(home: Path, ups: list[Up]) -> None:
     wait_for(lambda: up.get("/healthz"), GENEROUS_S, "the site answers")
     for pid in up.pids("web"):
         os.kill(pid, signal.SIGSTOP)
-    up.process.send_signal(signal.SIGINT)
-    wait_for(lambda: not up.pids("worker"), GENEROUS_S, "it has come to the site")
-    time.sleep(0.6)  # a second Ctrl-C within half a second is the same one
-    up.end(signal.SIGINT)
+
+    def press() -> bool:
+        up.process.send_signal(signal.SIGINT)
+        return up.process.poll() is not None
+
+    wait_for(press, STOP_S, "it has ended", 0.3)
     assert up.pids() == set()
     assert up.process.returncode == 0
 

@@ -8,7 +8,7 @@ import pytest
 
 from maskwatch.demo.cameras import DEMO_CAMERAS
 from maskwatch.machine import Demo, Plan, Rank, Wishes, child_environment, services, welcome, worker_count
-from maskwatch.settings import parse_settings
+from maskwatch.settings import WorkerSettings, parse_settings
 
 
 def plan(text: str = "", *, config: Path | None = None, demo: Demo | None = None) -> Plan:
@@ -67,11 +67,21 @@ def test_modules_in_the_current_folder_are_not_imported() -> None:
 
 
 def test_one_core_is_left_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maskwatch.machine._GPU_DEVICE", Path("/nowhere"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(8)))
-    assert worker_count(None) == 7
-    assert worker_count(3) == 3
+    assert worker_count(WorkerSettings()) == 7
+    assert worker_count(WorkerSettings(processes=3)) == 3
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
-    assert worker_count(None) == 1
+    assert worker_count(WorkerSettings()) == 1
+
+
+def test_one_worker_is_enough_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(8)))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: object())
+    monkeypatch.setattr("maskwatch.machine._GPU_DEVICE", Path("/"))
+    assert worker_count(WorkerSettings()) == 1
+    assert worker_count(WorkerSettings(engine="litert")) == 7
+    assert worker_count(WorkerSettings(engine="keras")) == 1
 
 
 def test_welcome_gives_address_and_what_each_demo_camera_shows() -> None:
