@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from maskwatch.settings import Settings, load_settings
+if TYPE_CHECKING:
+    from maskwatch.settings import Settings
 
 __all__ = ["config_option", "settings_from"]
 
@@ -33,4 +34,6 @@ def settings_from(config: Path | None, overrides: Mapping[str, Any] | None = Non
     Raises:
         ConfigError: as `maskwatch.settings.load_settings`.
     """
+    from maskwatch.settings import load_settings  # pydantic takes 0.15 s, which `--help` needn't
+
     return load_settings(config, os.environ, overrides)

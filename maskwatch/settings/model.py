@@ -86,7 +86,7 @@ class WorkerSettings(_Part):
     """How workers run the networks."""
 
     processes: int | None = Field(
-        default=None, ge=1, le=256, description="that `up` starts; empty: one per core but one"
+        default=None, ge=1, le=256, description="that `up` starts; empty: one per core but one, or one with a GPU"
     )
     batch: int = Field(default=8, ge=1, le=128, description="frames taken at once")
     threads: int = Field(default=1, ge=1, le=64, description="inference threads of one worker")
