@@ -87,5 +87,5 @@ def _flushed(url: str) -> Iterator[redis.Redis]:
 def _answers(probe: redis.Redis) -> bool:
     try:
         return bool(probe.ping())
-    except redis.exceptions.ConnectionError:
+    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
         return False

@@ -15,7 +15,7 @@ from maskwatch.broker.cameras import CameraBook
 from maskwatch.broker.connect import connect
 from maskwatch.broker.counts import Counts
 from maskwatch.broker.frames import MOST_STATE_BYTES, FrameQueue
-from maskwatch.broker.messages import CameraInfo, DoneStatus, OfferStatus, TakenKind
+from maskwatch.broker.messages import CameraInfo, DoneStatus, Offer, OfferStatus, TakenKind
 from maskwatch.broker.viewer import Viewer
 from maskwatch.errors import BrokerDown, QueueError
 from maskwatch.types import DropReason, FrameResult, FrameStatus, MaskLabel, Person, Verdict
@@ -426,7 +426,7 @@ def test_cameras_that_one_take_leaves_wake_another(each_redis_url: str, each_red
     rest = queue.take(6, wait_s=0)
     assert sorted(first + [one.camera for one in rest]) == [f"c{n}" for n in range(6)]
     assert len(first) >= 3
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 1.8
 
 
 def test_take_that_leaves_cameras_rings_again_and_the_last_one_does_not(
@@ -605,18 +605,20 @@ def test_server_that_is_gone_is_told_as_broker_down() -> None:
 
 
 def test_frozen_server_is_told_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("maskwatch.broker.connect._ANSWER_TIMEOUT_S", 0.3)
-    with redis_server() as url, connect(url) as client, connect(url) as other:
-        (hold,) = held(client, "lobby")
-        queue = FrameQueue(client)
-        other.execute_command("CLIENT", "PAUSE", 1500, "ALL")
-        started = time.monotonic()
-        with pytest.raises(BrokerDown, match="while offering a frame of lobby"):
-            queue.offer(offer(hold, 1))
-        assert time.monotonic() - started < 1.4
-        # Whether it arrived isn't known, so it is offered again: it counts once.
-        wait_for(lambda: _offered(queue, hold_offer := offer(hold, 1)) and hold_offer, 5, "the server to go on")
-        assert count(client, "lobby").captured == 1
+    with redis_server() as url, connect(url) as patient:
+        (hold,) = held(patient, "lobby")
+        monkeypatch.setattr("maskwatch.broker.connect._ANSWER_TIMEOUT_S", 0.3)
+        with connect(url) as client:
+            queue = FrameQueue(client)
+            frame = offer(hold, 1)
+            patient.execute_command("CLIENT", "PAUSE", 2000, "ALL")
+            started = time.monotonic()
+            with pytest.raises(BrokerDown, match="while offering a frame of lobby"):
+                queue.offer(frame)
+            assert time.monotonic() - started < 5
+            # Whether it arrived isn't known, so it is offered again: it counts once.
+            wait_for(lambda: _offered(queue, frame), 10, "the server to go on")
+        assert count(patient, "lobby").captured == 1
 
 
 def test_client_never_sends_a_command_twice(each_redis_url: str) -> None:
@@ -626,9 +628,9 @@ def test_client_never_sends_a_command_twice(each_redis_url: str) -> None:
         assert retry.get_retries() == 0
 
 
-def _offered(queue: FrameQueue, frame: object) -> bool:
+def _offered(queue: FrameQueue, frame: Offer) -> bool:
     try:
-        return queue.offer(frame) in (OfferStatus.ACCEPTED, OfferStatus.DUPLICATE)  # type: ignore[arg-type]
+        return queue.offer(frame) in (OfferStatus.ACCEPTED, OfferStatus.DUPLICATE)
     except BrokerDown:
         return False
 

@@ -161,7 +161,7 @@ def test_frozen_consumer_that_comes_back_is_refused(cast: Cast, redis_client: re
 
 
 def test_frozen_ingest_that_comes_back_is_refused(cast: Cast, redis_client: redis.Redis) -> None:
-    book = CameraBook(redis_client)
+    book = CameraBook(redis_client, hold_ms=60_000)
     queue = FrameQueue(redis_client)
     ingest = cast.producer("frozen", ["lobby"], hold_ms=1500)
     wait_for(lambda: lines(cast.log("frozen")), 20, "the first frame")
