@@ -40,7 +40,7 @@ def picture(phase: int, tint: int = 0, size_wh: tuple[int, int] = _SIZE_WH) -> U
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     base = 70 + 60 * y / height + 25 * np.sin(x / 41 + tint) + 12 * np.sin(y / 17 + 2 * tint)
     image = np.stack([base * (0.8 + 0.1 * (tint % 3)), base * 0.95, base * (0.85 + 0.08 * (tint % 4))], axis=-1)
-    frame_bgr = np.clip(image, 0, 255).astype(np.uint8)
+    frame_bgr: UInt8Array = np.clip(image, 0, 255).astype(np.uint8)
     at = (round(width * (0.25 + 0.5 * _sway(phase))), round(height * 0.62))
     cv2.ellipse(frame_bgr, (at[0], height), (width // 7, height // 3), 0, 180, 360, (92, 66, 48), cv2.FILLED)
     cv2.circle(frame_bgr, at, height // 7, (150, 175, 215), cv2.FILLED)
@@ -125,7 +125,7 @@ class Feeder:
     def _run(self) -> None:
         try:
             self._feed()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the thread's edge; `stop` raises it in the test
             self.errors.append(error)
 
     def _feed(self) -> None:

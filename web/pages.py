@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from flask import Blueprint, Response, render_template
 from werkzeug.exceptions import ServiceUnavailable
 
-from maskwatch.errors import DecodeError, QueueError
+from maskwatch.errors import QueueError, SourceError
 from web.painter import paint_card, paint_frame
 from web.sight import Sight, no_broker, sight_of
 from web.site import asked_width, find_camera, site
@@ -62,7 +62,7 @@ def snapshot(name: str) -> Response:
     if sight.is_picture and shown is not None:
         try:
             answer = Response(paint_frame(shown, [width])[width], mimetype="image/jpeg")
-        except DecodeError:
+        except SourceError:
             sight, shown = Sight(sight.state, "the picture can't be decoded", False, "no picture"), None
         else:
             answer.headers["X-Maskwatch-Frame-Age"] = f"{shown.age_s:.2f}"
@@ -92,7 +92,7 @@ def take_place() -> Callable[[], None]:
 
 def streaming(chunks: Iterator[bytes], mimetype: str, watcher: Watcher, give_back: Callable[[], None]) -> Response:
     """Answer with a stream that gives up its watcher and its place however it ends, also before its first byte."""
-    answer = Response(chunks, mimetype=mimetype, direct_passthrough=True)
+    answer = Response(chunks, mimetype=mimetype)
     answer.call_on_close(watcher.close)
     answer.call_on_close(give_back)
     # Proxies such as nginx would gather the stream before passing it on.

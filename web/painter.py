@@ -9,7 +9,8 @@ import numpy as np
 
 from maskwatch.arrays import UInt8Array
 from maskwatch.broker.messages import Shown
-from maskwatch.errors import DecodeError
+from maskwatch.errors import SourceError
+from maskwatch.media.jpeg import decode_jpeg, encode_jpeg
 from maskwatch.render import annotate, card
 from web.sight import Sight
 
@@ -18,7 +19,6 @@ __all__ = ["WIDTHS", "paint_card", "paint_frame", "size_for"]
 WIDTHS = (320, 480, 640, 960, 1280)
 """Widths that viewers may ask for; each one in use is drawn and encoded once, so there are few."""
 
-_JPEG_QUALITY = 80
 _DEFAULT_WH = (640, 360)
 
 
@@ -37,13 +37,14 @@ def paint_frame(shown: Shown, widths: Iterable[int]) -> dict[int, bytes]:
 
     Raises:
         DecodeError: if the picture can't be decoded.
+        SourceUnsupported: if it has more pixels than are decoded here.
     """
-    frame_bgr = _decoded(shown)
+    frame_bgr = decode_jpeg(shown.jpeg, f"picture of {shown.camera}")
     painted = {}
     for width in widths:
         scaled_bgr = _scaled(frame_bgr, width)
         annotate(scaled_bgr, shown.result)
-        painted[width] = _encoded(scaled_bgr)
+        painted[width] = encode_jpeg(scaled_bgr)
     return painted
 
 
@@ -61,8 +62,8 @@ def paint_card(sight: Sight, last: Shown | None, widths: Iterable[int]) -> dict[
     backdrop_bgr = None
     if last is not None:
         try:
-            backdrop_bgr = _decoded(last)
-        except DecodeError:  # the card is what matters, and says why there is no picture
+            backdrop_bgr = decode_jpeg(last.jpeg)
+        except SourceError:  # the card is what matters, and says why there is no picture
             last = None
     painted = {}
     for width in widths:
@@ -73,16 +74,8 @@ def paint_card(sight: Sight, last: Shown | None, widths: Iterable[int]) -> dict[
             [sight.reason] if sight.reason else [],
             backdrop_bgr=backdrop_bgr,
         )
-        painted[width] = _encoded(image_bgr)
+        painted[width] = encode_jpeg(image_bgr)
     return painted
-
-
-def _decoded(shown: Shown) -> UInt8Array:
-    data = np.frombuffer(shown.jpeg, np.uint8)
-    frame_bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if frame_bgr is None:
-        raise DecodeError(f"camera {shown.camera}: its analysed picture ({data.size} bytes) is no JPEG")
-    return frame_bgr.astype(np.uint8, copy=False)
 
 
 def _scaled(frame_bgr: UInt8Array, width: int) -> UInt8Array:
@@ -92,10 +85,3 @@ def _scaled(frame_bgr: UInt8Array, width: int) -> UInt8Array:
     if size_wh == (own_width, height):
         return frame_bgr.copy()
     return cv2.resize(frame_bgr, size_wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-
-
-def _encoded(image_bgr: UInt8Array) -> bytes:
-    done, data = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    if not done:
-        raise DecodeError(f"a picture of {image_bgr.shape} can't be encoded as JPEG")
-    return data.tobytes()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from maskwatch.broker.messages import Shown
-from maskwatch.errors import DecodeError
+from maskwatch.errors import SourceError
 from web.painter import paint_card, paint_frame
 from web.sight import Sight
 from web.watcher import Picture
@@ -100,7 +100,7 @@ class Screens:
         """Draw a frame, or return None when it can't be decoded, which is logged once until one can."""
         try:
             painted = paint_frame(shown, widths)
-        except DecodeError as error:
+        except SourceError as error:
             if camera not in self._unreadable:
                 self._log.warning("picture.unreadable", camera=camera, error=str(error))
             self._unreadable.add(camera)

@@ -63,10 +63,9 @@ class SiteServer:
         try:
             self._server.prepare()
         except OSError as error:
-            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
             raise ConfigError(
-                f"web: can't listen on {settings.host}:{settings.port}: {cause.strerror or cause}; stop what listens "
-                "there, or give another --host or --port (0 takes a free one)"
+                f"web: can't listen on {settings.host}:{settings.port}: {self._server.bind_problem or error}; stop "
+                "what listens there, or give another --host or --port (0 takes a free one)"
             ) from error
         self.host = settings.host
         self.port = int(self._server.bind_addr[1])
@@ -98,6 +97,27 @@ class _Cheroot(wsgi.Server):
     """cheroot that logs as the rest does and queues little for slow viewers."""
 
     keep_alive_conn_limit = 64
+    bind_problem = ""
+    """What the system said of the last address that it refused; cheroot's own error only quotes it."""
+
+    def bind(self, *args: Any, **kwargs: Any) -> socket.socket:
+        """Bind to one of the addresses that the host's name stands for."""
+        try:
+            bound: socket.socket = super().bind(*args, **kwargs)
+        except OSError as error:
+            self.bind_problem = error.strerror or str(error)
+            raise
+        return bound
+
+    @staticmethod
+    def bind_socket(socket_: socket.socket, bind_addr: Any) -> socket.socket:
+        """Bind a socket, and close it when that fails, which cheroot forgets."""
+        try:
+            socket_.bind(bind_addr)
+        except OSError:
+            socket_.close()
+            raise
+        return socket_
 
     @classmethod
     def prepare_socket(cls, *args: Any, **kwargs: Any) -> socket.socket:
@@ -123,9 +143,9 @@ def run(settings: Settings, name: str | None = None) -> None:
         ConfigError: if Redis isn't configured or the address can't be listened on.
         MaskwatchError: if the server stops by itself.
     """
+    client = connect(settings.require_redis().live.get_secret_value())
     log.configure(settings.log, "web")
     stop = stop_on_signals()
-    client = connect(settings.require_redis().live.get_secret_value())
     server = SiteServer(create_app(settings, RedisBus(client)))
     server.start()
     host = socket.gethostname()

@@ -1,7 +1,7 @@
 // One camera's page: its picture as large as it is analysed, and all that is known of it.
 
 import { Stream } from "./stream.js";
-import { Tile, inWords, setText, showBanner, showLink } from "./tile.js";
+import { Tile, inWords, setText, showBanner, showLink, sum } from "./tile.js";
 
 const COUNTS_EVERY_MS = 2000;
 const name = document.getElementById("single").dataset.camera;
@@ -31,7 +31,7 @@ function showFacts(facts) {
   setText(document.getElementById("reason"), facts.shows_picture ? "" : facts.reason);
   list("facts", [
     ["State", facts.title],
-    ["Since", facts.since_utc ? new Date(1000 * facts.since_utc).toLocaleString() : "–"],
+    ["Since", facts.since_utc ? when(facts.since_utc) : "–"],
     ["Analysed", `${facts.fps.toFixed(1)} of ${facts.configured_fps} fps`],
     ["Read", `${facts.captured_fps.toFixed(1)} fps`],
     ["Age of the picture", age(facts.frame_age_s)],
@@ -42,6 +42,10 @@ function showFacts(facts) {
     ["Read by", facts.holder || "nobody"],
     ["Source", facts.source],
   ]);
+}
+
+function when(utcSeconds) {
+  return new Date(1000 * utcSeconds).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
 }
 
 function age(seconds) {
@@ -64,7 +68,6 @@ async function showCounts() {
     const answer = await fetch(`/api/v1/cameras/${encodeURIComponent(name)}`, { signal: AbortSignal.timeout(5000) });
     const { counts } = answer.ok ? await answer.json() : { counts: null };
     if (!counts) return;
-    const sum = (numbers) => Object.values(numbers).reduce((total, number) => total + number, 0);
     list("counts", [
       ["People with mask", String(counts.people.with_mask)],
       ["Without mask", String(counts.people.without_mask)],

@@ -26,6 +26,7 @@ export class Tile {
     const look = facts.shows_picture ? "live" : WAITING.has(facts.state) || facts.state === "live" ? "waiting" : "lost";
     this.look(look, facts.title, facts.reason);
     showPeople(this.people, facts.people, facts.shows_picture);
+    setText(this.element.querySelector(".nobody"), facts.shows_picture && !sum(facts.people) ? "nobody" : "");
     setText(this.element.querySelector(".fps"), facts.shows_picture ? `${facts.fps.toFixed(1)} fps` : "");
     setText(this.element.querySelector(".age"), ageInWords(facts));
   }
@@ -40,8 +41,8 @@ export class Tile {
   // Nothing has been heard for a while: what is on the canvas must not pass for live.
   silence() {
     this.look("silent", "no signal", "the site doesn't answer");
-    setText(this.element.querySelector(".fps"), "");
-    setText(this.element.querySelector(".age"), "");
+    for (const part of [".nobody", ".fps", ".age"]) setText(this.element.querySelector(part), "");
+    showPeople(this.people, {}, false);
   }
 
   // Draws the newest picture; those that come while one is being decoded replace each other.
@@ -92,9 +93,13 @@ export function inWords(seconds) {
 export function showPeople(list, people, isKnown) {
   for (const item of list.children) {
     const count = isKnown ? people[item.dataset.verdict] ?? 0 : 0;
-    setText(item.querySelector("b"), isKnown ? String(count) : "–");
-    item.toggleAttribute("data-none", count === 0);
+    setText(item.querySelector("b"), String(count));
+    item.hidden = count === 0;
   }
+}
+
+export function sum(numbers) {
+  return Object.values(numbers).reduce((total, number) => total + number, 0);
 }
 
 export function setText(element, text) {

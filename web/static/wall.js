@@ -65,7 +65,8 @@ function tileWidth(count) {
   if (count <= 4) return "30rem";
   if (count <= 9) return "24rem";
   if (count <= 16) return "19rem";
-  return "15.5rem";
+  if (count <= 24) return "16rem";
+  return "14rem";
 }
 
 function showTotals(cameras) {

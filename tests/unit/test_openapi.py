@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from maskwatch.settings import Settings
+from tests.support_bus import FakeBus, camera_view
+from web.app import create_app
+from web.openapi import document
+from web.site import site_of
+
+TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+@pytest.fixture
+def app() -> Iterator[Flask]:
+    app = create_app(Settings(), FakeBus([camera_view("lobby")]))
+    yield app
+    site_of(app).hub.close()
+
+
+@pytest.fixture
+def described(app: Flask) -> dict[str, Any]:
+    answer = app.test_client().get("/api/v1/openapi.json")
+    assert isinstance(answer.json, dict)
+    return answer.json
+
+
+def test_document_has_every_route_and_no_other(app: Flask, described: dict[str, Any]) -> None:
+    routes = {
+        re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint != "static"
+    }
+    assert set(described["paths"]) == routes
+
+
+def test_path_parameters_are_declared(described: dict[str, Any]) -> None:
+    for path, item in described["paths"].items():
+        declared = {p["name"] for p in item["get"].get("parameters", []) if p["in"] == "path"}
+        assert declared == set(re.findall(r"{(\w+)}", path))
+
+
+def test_references_lead_somewhere(described: dict[str, Any]) -> None:
+    names = set(re.findall(r"#/components/schemas/(\w+)", str(described)))
+    assert names <= set(described["components"]["schemas"])
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v1/cameras", 200),
+        ("/api/v1/cameras/lobby", 200),
+        ("/api/v1/cameras/nobody", 404),
+        ("/api/v1/status", 200),
+        ("/api/v1/discovery", 200),
+        ("/healthz", 200),
+        ("/readyz", 200),
+    ],
+)
+def test_answers_have_the_form_that_is_described(app: Flask, described: dict[str, Any], path: str, status: int) -> None:
+    template = re.sub(r"/cameras/\w+", "/cameras/{name}", path)
+    answer = app.test_client().get(path)
+    assert answer.status_code == status
+    response = described["paths"][template]["get"]["responses"][str(status)]
+    check(answer.json, response["content"]["application/json"]["schema"], described, path)
+
+
+def test_version_is_ours() -> None:
+    assert document("1.2.3")["info"]["version"] == "1.2.3"
+
+
+def check(value: Any, schema: dict[str, Any], described: dict[str, Any], where: str) -> None:
+    """Check a value against the part of JSON Schema that the document uses, and refuse keys that it doesn't name."""
+    if "$ref" in schema:
+        schema = described["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    if "oneOf" in schema:
+        options = [s for s in schema["oneOf"] if (s.get("type") == "null") == (value is None)]
+        return check(value, options[0], described, where)
+    if "allOf" in schema:
+        parts = [
+            described["components"]["schemas"][s["$ref"].rsplit("/", 1)[1]] if "$ref" in s else s
+            for s in schema["allOf"]
+        ]
+        merged = {key: part for each in parts for key, part in each["properties"].items()}
+        schema = {"type": "object", "required": list(merged), "properties": merged}
+    if "type" in schema:
+        names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        assert isinstance(value, tuple(kind for name in names for kind in TYPES[name])), f"{where}: {value!r}"
+    assert value in schema.get("enum", [value]), where
+    if isinstance(value, dict):
+        assert set(schema.get("required", ())) <= set(value), where
+        if "properties" in schema:
+            assert set(value) <= set(schema["properties"]), where
+        for key, item in value.items():
+            sub = schema.get("properties", {}).get(key) or schema.get("additionalProperties")
+            if sub:
+                check(item, sub, described, f"{where}.{key}")
+    if isinstance(value, list):
+        for item in value:
+            check(item, schema["items"], described, f"{where}[]")
