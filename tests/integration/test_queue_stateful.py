@@ -213,7 +213,7 @@ class QueueMachine(RuleBasedStateMachine):
             expire_hold(self.client, name, ago_ms=60_000)
             self.model.cameras[name].orphaned = True
 
-    @rule(name=names, really=rarely)
+    @rule(name=names, really=st.booleans())
     def retire(self, name: str, really: bool) -> None:
         if not really:
             return

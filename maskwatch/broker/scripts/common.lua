@@ -3,7 +3,7 @@
 --
 -- Fields of a camera's hash:
 --   info                          CameraInfo as ingest registered it
---   epoch holder held_until       who holds it; another epoch's offers and dones write nothing
+--   epoch holder                  who holds it; another epoch's offers and dones write nothing
 --   status status_at              what its holder last published, and when
 --   up                            '1' after live, '0' after offline: events are counted on changes
 --   next_id next_meta next_at next_age              the waiting frame; age in ms at the server time `at`
@@ -17,7 +17,6 @@
 --   died_at died_token suspect failures retry_at    workers that died over it
 --   rate rate_at rate_from        analysed frames per second, decaying
 
-local STATUS_MS = 3000          -- a status older than this says nothing any more
 local ORPHAN_MS = 10000         -- a camera that nobody holds for this long has lost its people
 local DEATHS_WITHIN_MS = 60000  -- two dead workers within this time make a camera suspect
 local BACKOFF_MS, BACKOFF_MAX_MS = 10000, 300000

@@ -22,7 +22,7 @@ local function orphan(camera)
         count(camera, 'events:camera_offline', 1)
         set(camera, 'up', 0)
     end
-    unset(camera, 'holder', 'held_until', 'status', 'status_at')
+    unset(camera, 'holder', 'status', 'status_at')
     if state then
         set(camera, 'finish', 1)
         refresh(camera)
