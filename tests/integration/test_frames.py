@@ -284,6 +284,18 @@ def test_end_survives_the_death_of_its_worker(each_redis: redis.Redis, queue: Fr
     assert sum(count(each_redis, "lobby").dropped.values()) == 0
 
 
+def test_end_whose_worker_died_gives_way_to_a_newer_frame(each_redis: redis.Redis, queue: FrameQueue) -> None:
+    (hold,) = held(each_redis, "lobby")
+    CameraBook(each_redis).end(hold)
+    queue.take(1)
+    queue.offer(offer(hold, 1))
+    expire_lease(each_redis, "lobby")
+    (frame,) = queue.take(1, wait_s=0)
+    assert frame.kind is TakenKind.FRAME
+    queue.done([done(frame)])
+    assert queue.take(1, wait_s=0) == []
+
+
 def test_frame_after_the_end_calls_it_off(each_redis: redis.Redis, queue: FrameQueue) -> None:
     (hold,) = held(each_redis, "lobby")
     CameraBook(each_redis).end(hold)
@@ -536,6 +548,19 @@ def test_suspect_waits_for_a_batch_of_its_own(each_redis: redis.Redis, queue: Fr
     queue.offer(offer(bad, 3))
     assert [(one.camera, one.alone) for one in queue.take(8, wait_s=0)] == [("good", False)]
     assert [(one.camera, one.alone) for one in queue.take(8, wait_s=0)] == [("bad", True)]
+
+
+def test_suspect_whose_turn_it_is_brings_nobody_along(each_redis: redis.Redis, queue: FrameQueue) -> None:
+    bad, good = held(each_redis, "bad", "good")
+    for number in (1, 2):
+        queue.offer(offer(bad, number))
+        kill_workers(each_redis, queue, 1, "bad")
+    queue.offer(offer(good, 1))
+    queue.done([done(one) for one in queue.take(1)])
+    for hold in (bad, good):
+        queue.offer(offer(hold, 3))
+    assert [(one.camera, one.alone) for one in queue.take(8, wait_s=0)] == [("bad", True)]
+    assert [(one.camera, one.alone) for one in queue.take(8, wait_s=0)] == [("good", False)]
 
 
 def test_camera_that_kills_again_is_failed_with_back_off(each_redis: redis.Redis, queue: FrameQueue) -> None:
