@@ -38,7 +38,7 @@ _MOST_UNDECODABLE = 50
 """Packets in a row; after a loss on the network H.264 needs up to a few seconds until its next key frame."""
 
 _FILE_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,mjpeg,flv,asf,ogg,ivf,obu,av1,gif,"
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,mjpeg,jpeg_pipe,flv,asf,ogg,ivf,obu,av1,gif,"
     "mxf,swf,dv,rm,wtv,nut,y4m,yuv4mpegpipe,apng,mjpeg_2000,vvc"
 )
 """What a file may be. Play lists (hls, concat, ...) are not among them: they make FFmpeg open other files and URLs."""

@@ -45,12 +45,13 @@ class VideoWriter:
             self._stream = self._container.add_stream(
                 "libx264", rate=rate, options={"crf": str(crf), "preset": "veryfast"}
             )
+            self._stream.width = size_wh[0] + size_wh[0] % 2
+            self._stream.height = size_wh[1] + size_wh[1] % 2
+            self._stream.pix_fmt = "yuv420p"
+            self._container.start_encoding()
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise SourceError(f"{path}: can't be written: {reason}; does the folder exist, is there room?") from None
-        self._stream.width = size_wh[0] + size_wh[0] % 2
-        self._stream.height = size_wh[1] + size_wh[1] % 2
-        self._stream.pix_fmt = "yuv420p"
 
     def write(self, frame_bgr: UInt8Array) -> None:
         """Append a picture.
