@@ -21,15 +21,17 @@ or judging how well a mask protects.
 
 ## Model
 MobileNetV2 (alpha {alpha}) of {size} x {size} RGB pixels, ImageNet start, global average, dropout, softmax over
-{labels}. Faces are cut by `models.crop.crop_faces`, in training as in use. `{keras}` is the
-float32 Keras model without its optimizer, `{int8}` its int8 export with uint8 input. Both have checksums in
-`manifest.json`, and the loader compares them before it reads the file.
+{labels}.
+Faces are cut by `models.crop.crop_faces`, in training as in use. `{keras}` is the float32 Keras model without
+its optimizer, `{int8}` its int8 export with uint8 input. Both have checksums in `manifest.json`, and the
+loader compares them before it reads the file.
 
 ## Training
-{train_counts}; faces under 24 px were left out. Seed {seed}, {head} epochs of the head and {fine} of fine-tuning
-{fine_from}, {faces} faces an epoch, the rare label drawn more often, epoch {best} kept for its
-balanced accuracy on the validation faces. `report.json` holds settings, versions and every figure, `data.csv.gz` every
-picture with its sha256 and labels; `training/README.md` has the command that repeats it.
+{train_counts}; faces under 24 px were left out.
+Seed {seed}, {head} epochs of the head and {fine} of fine-tuning {fine_from}, {faces} faces an epoch, the rare
+label drawn more often, epoch {best} kept for its balanced accuracy on the validation faces. `report.json` holds
+settings, rates, versions and every figure, `data.csv.gz` every picture with its sha256 and labels;
+`training/README.md` has the command that repeats it.
 """
 
 DATA = """
@@ -38,27 +40,35 @@ The weights are ours, under Apache-2.0. The pictures are not shipped; what their
 
 | source | what | stated licence |
 | --- | --- | --- |
-| adityap27 | adityap27/face-mask-detector: scenes, boxes of two labels | MIT (pictures from the web) |
-| andrewmvd853 | andrewmvd "Face Mask Detection": scenes, three labels, 2-3 % label noise | CC0 1.0 |
-| ilc2021 | jolignier/face-mask-dataset-ilc-2021: scenes, three labels, 3-5 % dubious | none stated |
-| faces | chandrikadeb7/Face-Mask-Detection: one face a picture, about 5 % junk | MIT (pictures from the web) |
-| ImageNet | weights of the backbone at the start, from Keras Applications | Apache-2.0 |
 """
+
+SOURCES = {
+    "adityap27": "adityap27/face-mask-detector: scenes, boxes of two labels | MIT (pictures from the web)",
+    "andrewmvd853": 'andrewmvd "Face Mask Detection": scenes, three labels, 2-3 % label noise | CC0 1.0',
+    "ilc2021": "jolignier/face-mask-dataset-ilc-2021: scenes, three labels, 3-5 % dubious | none stated",
+    "faces": "chandrikadeb7/Face-Mask-Detection: one face a picture, 5 % junk | MIT (pictures from the web)",
+}
+"""What is known of the sources that the shipped model learned from; other data says for itself."""
+
+BACKBONE = "| ImageNet | weights of the backbone at the start, from Keras Applications | Apache-2.0 |\n"
 
 LIMITS = """
 ## Limits and bias
 - The figures are on other pictures of the **same sources** as the training's, near-duplicates apart, and the epoch
   was chosen on them: expect less on your own cameras, and measure there.
-- `incorrect_mask` is the weak label: few examples, drawn differently by each source. Its interval above is wide. In
-  `adityap27` nobody labelled it, so a mask under the nose may count as worn there.
+- `incorrect_mask` is the weak label: few examples, drawn differently by each source. Its interval above is wide.
 - Faces under 24 px weren't learned or measured; blurred ones shouldn't be asked about (`models.crop.face_quality`).
 - Hands, scarves, veils, beards, mugs and transparent masks can be taken for masks or for bare faces.
 - Most pictures come from the web and from news of 2020 and 2021: adults, many of them from East Asia, daylight,
   surgical and black masks. Age, skin colour, religious dress and light were not balanced, and nobody has labelled
   them, so accuracy per group is not known. Patterned masks, profiles seen from behind, infrared and night pictures
   are rare.
-- `faces` can be told from the other sources by sight and holds no `incorrect_mask`; read its figures apart.
 """
+
+REMARKS = {
+    "adityap27": "- In `adityap27` nobody labelled `incorrect_mask`; a mask under the nose may count as worn there.\n",
+    "faces": "- `faces` can be told from the others by sight and holds no `incorrect_mask`; read its figures apart.\n",
+}
 
 
 def card_text(name: str, version: str, report: Report) -> str:
@@ -81,7 +91,20 @@ def card_text(name: str, version: str, report: Report) -> str:
         faces=settings["epoch_faces"],
         best=report.best_epoch,
     )
-    return head + DATA + _figures(report) + LIMITS
+    return head + DATA + _sources(report) + BACKBONE + _figures(report) + LIMITS + _remarks(report)
+
+
+def _sources(report: Report) -> str:
+    """Write a row per source that was measured."""
+    names = [name for name in report.figures["keras"] if name != "all"]
+    return "".join(
+        f"| {name} | {SOURCES.get(name, 'pictures of whoever trained this model | see there')} |\n" for name in names
+    )
+
+
+def _remarks(report: Report) -> str:
+    """Write what has to be known of single sources."""
+    return "".join(text for name, text in REMARKS.items() if name in report.figures["keras"])
 
 
 def _figures(report: Report) -> str:
