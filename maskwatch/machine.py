@@ -50,11 +50,11 @@ _SAME_WISH_S = 0.5
 class Rank(IntEnum):
     """The order of ending: whoever feeds the others first, whoever the others write to last."""
 
-    INGEST = 0
-    DEMO = 1
-    WORKER = 2
-    WEB = 3
-    REDIS = 4
+    CAMERAS = 0
+    """Ingest, and the demo that feeds it."""
+    WORKER = 1
+    WEB = 2
+    REDIS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ def services(plan: Plan, environ: Mapping[str, str]) -> list[ChildSpec]:
     def verb(name: str, rank: Rank, *words: str) -> ChildSpec:
         return ChildSpec(name, (*_python("maskwatch"), *words), environ, rank)
 
-    specs = [verb("ingest", Rank.INGEST, "ingest", *config)]
+    specs = [verb("ingest", Rank.CAMERAS, "ingest", *config)]
     specs += [
         verb(f"worker-{n}", Rank.WORKER, "worker", *config, "--name", f"{socket.gethostname()}-{n}")
         for n in range(1, plan.workers + 1)
@@ -246,7 +246,7 @@ def services(plan: Plan, environ: Mapping[str, str]) -> list[ChildSpec]:
     specs.append(verb("web", Rank.WEB, "web", *config))
     if plan.demo:
         argv = (*_python("maskwatch.demo"), str(plan.demo.folder), str(plan.demo.port))
-        specs.append(ChildSpec("demo", argv, environ, Rank.DEMO))
+        specs.append(ChildSpec("demo", argv, environ, Rank.CAMERAS))
     return specs
 
 

@@ -133,6 +133,11 @@ def people(up: Up, name: str, verdict: str) -> int:
     return int(up.camera(name).get("people", {}).get(verdict, 0))
 
 
+def count(up: Up, event: str) -> int:
+    """Return how often something was logged so far."""
+    return len([entry for entry in up.events() if entry["event"] == event])
+
+
 def run_up(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run an `up` that should end by itself."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("MASKWATCH_", "XDG_"))}
@@ -207,10 +212,12 @@ def test_killed_worker_is_started_again(demo: Up) -> None:
     wait_for(lambda: analysed(demo, "lobby"), GENEROUS_S, "the lobby is live")
     before = demo.pids("worker")
     assert before
+    ready_before = count(demo, "worker.ready")
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: demo.pids("worker") - before, GENEROUS_S, "another worker runs")
     assert any(e["event"] == "child.died" and e["how"] == "signal SIGKILL" for e in demo.events())
+    wait_for(lambda: count(demo, "worker.ready") > ready_before, GENEROUS_S, "the other worker is ready")
     wait_for(lambda: (demo.camera("lobby").get("frame_age_s") or 99) < 3, GENEROUS_S, "pictures are analysed again")
 
 
@@ -233,7 +240,8 @@ def test_signal_ends_everything_in_order(number: signal.Signals, home: Path, ups
     assert up.pids() == set()
     assert up.process.returncode == 0
     assert took_s < STOP_S
-    assert not [e for e in up.events() if e["event"] == "child.killed"]
+    ends = [e["event"] for e in up.events() if e["event"].endswith(".stopped")]
+    assert ends == ["ingest.stopped", "worker.stopped", "web.stopped", "up.stopped"]
 
 
 def test_sigkill_of_the_supervisor_ends_everything(home: Path, ups: list[Up]) -> None:

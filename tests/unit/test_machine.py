@@ -59,7 +59,7 @@ def test_order_of_ending_is_ingest_workers_site_then_redis() -> None:
     ranks = [specs[name].stop_rank for name in ("ingest", "worker-1", "web")]
     assert ranks == sorted(set(ranks))
     assert ranks[-1] < Rank.REDIS
-    assert specs["demo"].stop_rank < Rank.REDIS
+    assert specs["demo"].stop_rank == Rank.CAMERAS
 
 
 def test_modules_in_the_current_folder_are_not_imported() -> None:
