@@ -23,15 +23,16 @@ __all__ = ["each_redis", "each_redis_url", "redis_client", "redis_server", "redi
 
 
 @contextmanager
-def redis_server(binary: str | None = None, *options: str) -> Iterator[str]:
+def redis_server(binary: str | None = None, *options: str, port: int | None = None) -> Iterator[str]:
     """Run a server on a free loopback port, without persistence, and give its URL.
 
     Args:
         binary: of the server; Valkey's when empty.
         options: further ones for its command line.
+        port: to listen on; a free one when empty.
     """
     folder = tempfile.mkdtemp(prefix="maskwatch-redis-")
-    port = free_port()
+    port = port or free_port()
     command = [binary or str(find_server()), "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
     command += ["--save", "", "--appendonly", "no", "--logfile", str(Path(folder) / "log"), *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,0 +1,65 @@
+"""A client of the site, as other programs are, and the site itself in this process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+
+from maskwatch.broker.connect import connect
+from maskwatch.settings import parse_settings
+from web.app import create_app
+from web.bus import RedisBus
+from web.server import SiteServer
+
+__all__ = ["ask", "ask_json", "is_card", "read_part", "serve"]
+
+
+@contextmanager
+def serve(url: str, max_streams: int = 4) -> Iterator[SiteServer]:
+    """Run the site on a free port, with the Redis at `url`."""
+    settings = parse_settings(f"web: {{port: 0, max_streams: {max_streams}}}", {})
+    with connect(url) as own:
+        site = SiteServer(create_app(settings, RedisBus(own)))
+        site.start()
+        try:
+            yield site
+        finally:
+            site.close()
+
+
+@contextmanager
+def ask(port: int, path: str, timeout_s: float = 20) -> Iterator[http.client.HTTPResponse]:
+    """Send a GET request and give the answer, whose body is not read yet."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)) as connection:
+        connection.request("GET", path)
+        with connection.getresponse() as answer:
+            yield answer
+
+
+def ask_json(port: int, path: str) -> Any:
+    """Return what the API answers, whatever its status."""
+    with ask(port, path) as answer:
+        return json.loads(answer.read())
+
+
+def read_part(answer: http.client.HTTPResponse) -> bytes:
+    """Read one part of a multipart stream, by its Content-Length."""
+    length = 0
+    while (line := answer.readline().strip()) or not length:
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    return answer.read(length)
+
+
+def is_card(jpeg: bytes) -> bool:
+    """Tell a card, which is dark and has no colours, from a picture of `tests.support_feed`."""
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    spread = image.max(axis=-1).astype(int) - image.min(axis=-1)
+    return bool(np.percentile(spread, 99) < 30)
