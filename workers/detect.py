@@ -30,7 +30,7 @@ from workers.window import Window
 __all__ = ["SINGLE_LOOK", "Detect", "DetectSettings"]
 
 SINGLE_LOOK = PipelineOptions(
-    track=TrackOptions(confirm_hits=1, confirm_s=0.0), verdict=VerdictOptions(least_looks=1, lead=1.0)
+    track=TrackOptions(confirm_hits=1, confirm_s=0.0, confirm_px=0.0), verdict=VerdictOptions(least_looks=1, lead=1.0)
 )
 """For a picture, which has no before and after: every face is a person, and its label is the verdict when it is about
 three times as probable as the next (more for faces so small that they have half a vote), else `unknown`."""

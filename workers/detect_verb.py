@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal, cast
 
 import click
-from tqdm import tqdm
 
 from maskwatch import log
 from maskwatch.service import stop_on_signals
@@ -94,9 +93,9 @@ def _load(request: DetectRequest) -> WorkerModels:
 def _complain(finding: Finding) -> None:
     """Say on stderr what went wrong, or that nobody is there."""
     if finding.error:
-        tqdm.write(f"maskwatch: {finding.error}", file=click.get_text_stream("stderr"))
+        click.echo(f"maskwatch: {finding.error}", err=True)
     elif not finding.frames_with_people:
-        tqdm.write(f"maskwatch: {finding.shown}: no faces found", file=click.get_text_stream("stderr"))
+        click.echo(f"maskwatch: {finding.shown}: no faces found", err=True)
 
 
 def _print(request: DetectRequest, findings: list[Finding], models: WorkerModels | None) -> None:

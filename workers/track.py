@@ -38,8 +38,12 @@ _GLIDE_S = 0.8
 """How long an unseen face goes on at its decaying speed: a guess for seconds is worse than standing still."""
 
 _SIZE_GAIN = 0.5
-_COVERED = 0.6
-"""Share of the smaller of two boxes above which they are the same face."""
+_COVERED = 0.4
+"""Share of the smaller of two boxes above which they may be the same face; another one waits until they part."""
+
+_REACH = 1.0
+_REACH_PER_S = 4.0
+"""How far a face may be from its prediction, in face sizes: a turned head moves its box by one, a walk goes on."""
 
 _NEVER = 1e6
 
@@ -53,6 +57,7 @@ class TrackOptions:
         low_score: detections from here on may continue a confirmed track.
         confirm_hits: detections that make a tentative track a person.
         confirm_s: seconds that they must span; at 30 fps three detections are nothing.
+        confirm_px: longest side in pixels that the face must have by then; smaller ones may never get a vote.
         tentative_s: seconds after which an unseen tentative track is forgotten.
         lost_s: seconds after which an unseen confirmed track is closed.
         shown_s: seconds for which a prediction is shown.
@@ -63,7 +68,8 @@ class TrackOptions:
     high_score: float = 0.5
     low_score: float = 0.3
     confirm_hits: int = 3
-    confirm_s: float = 0.35
+    confirm_s: float = 0.5
+    confirm_px: float = 20.0
     tentative_s: float = 0.5
     lost_s: float = 2.0
     shown_s: float = 0.5
@@ -176,12 +182,13 @@ def advance(
     passed_s = 0.0 if tracks.time_s is None else now_s - tracks.time_s
     moved = [_predict(track, passed_s) for track in tracks.items]
     boxes = _boxes(detections, size_wh[0])
-    pairs = _assign(moved, boxes, [detection.score for detection in detections], options)
+    pairs = _assign(moved, boxes, [detection.score for detection in detections], now_s, options)
     for at, detection in pairs.items():
-        moved[at] = _correct(moved[at], boxes[detection], detections[detection].score, now_s, passed_s, options)
+        moved[at] = _correct(moved[at], boxes[detection], detections[detection].score, now_s, passed_s)
+        moved[at] = _confirm(moved[at], size_wh[0], now_s, options)
     kept, gone = _age(moved, now_s, passed_s, options)
     found = {moved[at].track_id: detection for at, detection in pairs.items()}
-    born = _begin(kept, boxes, detections, found, now_s, tracks.next_id, options)
+    born = _begin(kept, boxes, detections, found, now_s, tracks.next_id, size_wh[0], options)
     found |= {track.track_id: detection for track, detection in born}
     items = (*kept, *(track for track, _ in born))
     return Step(Tracks(now_s, tracks.next_id + len(born), items), found, closed + gone)
@@ -215,17 +222,13 @@ def _predict(track: Track, passed_s: float) -> Track:
     )
 
 
-def _correct(
-    track: Track, box: NDArray[np.float64], score: float, now_s: float, passed_s: float, options: TrackOptions
-) -> Track:
+def _correct(track: Track, box: NDArray[np.float64], score: float, now_s: float, passed_s: float) -> Track:
     """Take a detection into a predicted track. A frame of the same moment is no further hit."""
     x, y, width, height = (float(value) for value in box)
     pp, pv, vv = track.spread
     noise = (_FOUND_NOISE * track.scale) ** 2
     gain, speed_gain = pp / (pp + noise), pv / (pp + noise)
     off_x, off_y = x - track.centre[0], y - track.centre[1]
-    hits = min(track.hits + (1 if passed_s > 0 else 0), 0xFFFF)
-    lasting = hits >= options.confirm_hits and now_s - track.first_s >= options.confirm_s
     return replace(
         track,
         centre=(track.centre[0] + gain * off_x, track.centre[1] + gain * off_y),
@@ -236,17 +239,23 @@ def _correct(
         ),
         spread=((1 - gain) * pp, (1 - gain) * pv, max(0.0, vv - speed_gain * pv)),
         seen_s=now_s,
-        hits=hits,
-        is_confirmed=track.is_confirmed or lasting,
+        hits=min(track.hits + (1 if passed_s > 0 else 0), 0xFFFF),
         score=score,
     )
 
 
+def _confirm(track: Track, width: int, now_s: float, options: TrackOptions) -> Track:
+    """Make a track a person when it has been seen often, long and large enough."""
+    is_lasting = track.hits >= options.confirm_hits and now_s - track.first_s >= options.confirm_s
+    is_confirmed = track.is_confirmed or (is_lasting and max(track.size) * width >= options.confirm_px)
+    return replace(track, is_confirmed=is_confirmed)
+
+
 def _assign(
-    tracks: Sequence[Track], boxes: NDArray[np.float64], scores: Sequence[float], options: TrackOptions
+    tracks: Sequence[Track], boxes: NDArray[np.float64], scores: Sequence[float], now_s: float, options: TrackOptions
 ) -> dict[int, int]:
     """Pair tracks with detections: the confirmed with good ones, then with poor ones, then the tentative."""
-    costs = _costs(tracks, boxes, options)
+    costs = _costs(tracks, boxes, now_s, options)
     confirmed = [at for at, track in enumerate(tracks) if track.is_confirmed]
     tentative = [at for at, track in enumerate(tracks) if not track.is_confirmed]
     good = [at for at, score in enumerate(scores) if score >= options.high_score]
@@ -264,7 +273,9 @@ def _assign(
     return pairs
 
 
-def _costs(tracks: Sequence[Track], boxes: NDArray[np.float64], options: TrackOptions) -> NDArray[np.float64]:
+def _costs(
+    tracks: Sequence[Track], boxes: NDArray[np.float64], now_s: float, options: TrackOptions
+) -> NDArray[np.float64]:
     """Return (tracks, detections): overlap, distance in face sizes and change of size as one number, or `_NEVER`."""
     if not tracks or len(boxes) == 0:
         return np.zeros((len(tracks), len(boxes)))
@@ -272,8 +283,8 @@ def _costs(tracks: Sequence[Track], boxes: NDArray[np.float64], options: TrackOp
     scale = np.sqrt(own[:, 2] * own[:, 3])[:, None]
     found_scale = np.sqrt(boxes[:, 2] * boxes[:, 3])[None, :]
     distance = np.hypot(own[:, None, 0] - boxes[None, :, 0], own[:, None, 1] - boxes[None, :, 1]) / scale
-    sigma = np.sqrt([track.spread[0] + (_FOUND_NOISE * track.scale) ** 2 for track in tracks])[:, None] / scale
-    gate = np.clip(3.0 * sigma, 0.8, options.reach)
+    unseen_s = np.array([now_s - track.seen_s for track in tracks])[:, None]
+    gate = np.minimum(options.reach, _REACH + _REACH_PER_S * unseen_s)
     change = np.abs(np.log(found_scale / scale))
     costs = (1.0 - _overlaps(own, boxes)) / 2 + distance / gate / 2 + 0.3 * change
     return np.where((distance <= gate) & (change <= math.log(2.2)), costs, _NEVER)
@@ -314,6 +325,7 @@ def _begin(
     found: dict[int, int],
     now_s: float,
     next_id: int,
+    frame_width: int,
     options: TrackOptions,
 ) -> list[tuple[Track, int]]:
     """Begin tracks for good detections that belong to none and aren't the same face as one that does."""
@@ -328,11 +340,10 @@ def _begin(
         x, y, width, height = (float(value) for value in boxes[at])
         scale = math.sqrt(width * height)
         spread = ((_FOUND_NOISE * scale) ** 2, 0.0, (_FIRST_SPEED * scale) ** 2)
-        is_confirmed = options.confirm_hits <= 1 and options.confirm_s <= 0
         track = Track(
-            next_id + len(born), (x, y), (0.0, 0.0), (width, height), spread, now_s, now_s, 1, is_confirmed,
+            next_id + len(born), (x, y), (0.0, 0.0), (width, height), spread, now_s, now_s, 1, False,
             detections[at].score,
         )  # fmt: skip
-        born.append((track, at))
+        born.append((_confirm(track, frame_width, now_s, options), at))
         spoken_for.append(at)
     return born

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maskwatch.errors import WireError
+from maskwatch.types import Verdict
+from workers.state import CameraState, pack_state, unpack_state
+from workers.track import MOST_TRACKS, Track, Tracks
+from workers.verdict import Evidence
+
+LIMIT_BYTES = 4096
+
+near = st.floats(-2, 2, width=32)
+positive = st.floats(2**-20, 2, width=32)
+ago = st.sampled_from([0.0, 0.25, 0.5, 1.5, 60.0])
+
+
+@st.composite
+def states(draw: st.DrawFn) -> CameraState:
+    time_s = draw(st.sampled_from([0.0, 0.25, 128.5, 1_000_000.5]))
+    ids = draw(st.lists(st.integers(1, 2**31), unique=True, max_size=MOST_TRACKS))
+    tracks, evidence = [], {}
+    for track_id in sorted(ids):
+        tracks.append(
+            Track(
+                track_id, (draw(near), draw(near)), (draw(near), draw(near)), (draw(positive), draw(positive)),
+                (draw(positive), draw(near), draw(positive)), time_s - draw(ago), time_s - draw(ago),
+                draw(st.integers(1, 0xFFFF)), draw(st.booleans()), 0.5,
+            )
+        )  # fmt: skip
+        if draw(st.booleans()):
+            sums = (draw(near), draw(near), draw(near))
+            looks, verdict = draw(st.integers(1, 255)), draw(st.sampled_from(Verdict))
+            evidence[track_id] = Evidence(sums, looks, time_s - draw(ago), verdict)
+    epoch = draw(st.text("abcdef0123456789-", max_size=64))
+    return CameraState(epoch, Tracks(time_s, max(ids, default=0) + 1, tuple(tracks)), evidence)
+
+
+@settings(max_examples=40, deadline=None)
+@given(states())
+def test_state_comes_back_as_it_was_and_is_small(state: CameraState) -> None:
+    data = pack_state(state)
+    assert len(data) < LIMIT_BYTES
+    assert unpack_state(data) == state
+
+
+def test_fullest_state_has_fifty_tracks_and_stays_below_the_limit() -> None:
+    one = Track(1, (0.5, 0.5), (0.1, 0.1), (0.1, 0.1), (0.1, 0.1, 0.1), 0.0, 0.0, 3, True, 0.9)
+    tracks = tuple(Track(n + 1, *[getattr(one, name) for name in Track.__slots__[1:]]) for n in range(MOST_TRACKS))
+    state = CameraState("e" * 64, Tracks(0.0, MOST_TRACKS + 1, tracks), {n + 1: Evidence() for n in range(MOST_TRACKS)})
+    assert MOST_TRACKS >= 50
+    assert len(pack_state(state)) < LIMIT_BYTES
+
+
+def test_too_long_an_epoch_is_refused() -> None:
+    with pytest.raises(WireError, match="at most 64 bytes"):
+        pack_state(CameraState("e" * 65))
+
+
+def test_state_of_another_version_is_refused() -> None:
+    data = pack_state(CameraState("e"))
+    with pytest.raises(WireError, match="expected version 1, received 2"):
+        unpack_state(b"\x02" + data[1:])
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300))
+def test_foreign_bytes_are_refused_and_nothing_else_happens(data: bytes) -> None:
+    try:
+        state = unpack_state(data)
+    except WireError:
+        return
+    assert pack_state(state)
+
+
+@settings(max_examples=60, deadline=None)
+@given(states(), st.data())
+def test_damaged_state_is_refused_or_still_a_state(state: CameraState, data: st.DataObject) -> None:
+    packed = bytearray(pack_state(state))
+    at = data.draw(st.integers(0, len(packed) - 1))
+    packed[at] ^= data.draw(st.integers(1, 255))
+    for damaged in (bytes(packed), bytes(packed[:at])):
+        try:
+            pack_state(unpack_state(damaged))
+        except WireError:
+            continue
