@@ -45,6 +45,7 @@ SINGLE_REDIS_COST = (
 _GPU_DEVICE = Path("/dev/nvidiactl")
 _TICK_S = 0.1
 _SAME_WISH_S = 0.5
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Rank(IntEnum):
@@ -104,8 +105,13 @@ class Wishes:
 
     def listen(self) -> None:
         """Take SIGTERM, SIGINT and SIGHUP (a closed terminal: the services, in sessions of their own, don't get it)."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _SIGNALS:
             signal.signal(number, self.on_signal)
+
+    def ignore(self) -> None:
+        """Leave further signals alone: all is done, and Python's own end would answer a late Ctrl-C with a failure."""
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
     def on_signal(self, _number: int, _frame: FrameType | None) -> None:
         """Note one more request to end."""
@@ -204,6 +210,7 @@ def run(plan: Plan, wishes: Wishes, environ: Mapping[str, str], announce: Callab
     finally:
         structlog.get_logger().info("up.stopping")
         supervisor.stop(lambda: wishes.in_a_hurry)
+        wishes.ignore()
         structlog.get_logger().info("up.stopped")
 
 

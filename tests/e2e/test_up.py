@@ -55,9 +55,11 @@ class Up:
             try:
                 environ = (folder / "environ").read_bytes().split(b"\0")
                 command = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                is_at_home = (folder / "cwd").readlink().is_relative_to(self.home)
             except OSError:
                 continue
-            if f"HOME={self.home}".encode() in environ and all(word in command for word in words):
+            is_ours = is_at_home or f"HOME={self.home}".encode() in environ  # Valkey's title overwrites its environment
+            if is_ours and all(word in command for word in words):
                 found.add(int(folder.name))
         return found
 
