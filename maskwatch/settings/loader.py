@@ -168,8 +168,8 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], _Orig
 
 
 def _scalar(text: str) -> Any:
-    if "://" in text:
-        return text  # a password may look like YAML
+    if "://" in text or text.startswith("/"):
+        return text  # a password or a folder's name may look like YAML
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -78,4 +79,9 @@ def _run(config: Path | None, demo: bool, overrides: dict[str, Any]) -> None:
             demo_config = write_demo_config(folder, camera_port, ())
             plan = replace(plan, config=demo_config, demo=machine.Demo(folder, camera_port))
         machine.warn_about(plan)
-        machine.run(plan, wishes, os.environ, lambda: click.echo(machine.welcome(plan)))
+        machine.run(plan, wishes, os.environ, lambda: _announce(machine.welcome(plan)))
+
+
+def _announce(text: str) -> None:
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it: no reason to end
+        click.echo(text)

@@ -77,6 +77,12 @@ def test_password_is_in_no_command_line_and_no_file(supervisor: Supervisor, tmp_
         assert server.password.encode() not in written + shown
 
 
+def test_folder_may_have_spaces_and_umlauts(supervisor: Supervisor, tmp_path: Path) -> None:
+    folder = tmp_path / "Büro 2, 'vorne' #1"
+    _live, durable = start(supervisor, folder)
+    assert setting(durable, "dir") == str(folder / "redis-durable")
+
+
 def test_durable_data_survives_a_restart_and_live_data_does_not(tmp_path: Path) -> None:
     first = Supervisor()
     for server in start(first, tmp_path):

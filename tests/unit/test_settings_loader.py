@@ -266,6 +266,10 @@ def test_password_that_looks_like_yaml_is_kept_in_a_variable() -> None:
     assert settings.require_redis().live.get_secret_value() == url
 
 
+def test_folder_that_looks_like_yaml_is_kept_in_a_variable() -> None:
+    assert parse_settings("", {"MASKWATCH_STATE_DIR": "/a: b #c"}).state_dir == Path("/a: b #c")
+
+
 # --- files ---
 
 
