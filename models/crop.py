@@ -27,7 +27,8 @@ MIN_FACE_PX = 24
 """Longest side of a box below which a person can't tell the label either, so it doesn't vote."""
 
 MIN_SHARPNESS = 12.0
-"""Sharpness below which a face doesn't vote; see training/README.md for how it was chosen."""
+"""Sharpness below which a face doesn't vote. Validation faces that were blurred on purpose lost two-class accuracy from
+0.98 to 0.90 between 12 and 50, and to 0.85 below 12; none of them was below 33 before it was blurred."""
 
 SHARPNESS_SIDE_PX = 32
 """Faces are compared at this size, so that a large face isn't called blurred for being enlarged less."""
