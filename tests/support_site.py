@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -13,11 +17,12 @@ import numpy as np
 
 from maskwatch.broker.connect import connect
 from maskwatch.settings import parse_settings
+from tests.support import ROOT, free_port, wait_for
 from web.app import create_app
 from web.bus import RedisBus
 from web.server import SiteServer
 
-__all__ = ["ask", "ask_json", "is_card", "read_part", "serve"]
+__all__ = ["ask", "ask_json", "is_card", "read_part", "serve", "site_process"]
 
 
 @contextmanager
@@ -46,6 +51,29 @@ def ask_json(port: int, path: str) -> Any:
     """Return what the API answers, whatever its status."""
     with ask(port, path) as answer:
         return json.loads(answer.read())
+
+
+@contextmanager
+def site_process(redis_url: str, log: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run `maskwatch web` as a user does, logging to a file; give its port and process."""
+    port = free_port()
+    environ = {**os.environ, "MASKWATCH_REDIS__LIVE": redis_url, "MASKWATCH_REDIS__DURABLE": redis_url}
+    with log.open("wb") as err:
+        command = [sys.executable, "-m", "maskwatch", "web", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=err)
+    try:
+        wait_for(lambda: _is_healthy(port), 60, f"an answer of the site; its log: {log.read_text()}")
+        yield port, process
+    finally:
+        process.kill()
+        process.communicate(timeout=10)
+
+
+def _is_healthy(port: int) -> bool:
+    try:
+        return bool(ask_json(port, "/healthz") == {"status": "ok"})
+    except OSError:
+        return False
 
 
 def read_part(answer: http.client.HTTPResponse) -> bytes:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,10 +15,10 @@ from playwright.sync_api import Page, sync_playwright
 from maskwatch.broker.cameras import CameraBook
 from maskwatch.broker.connect import connect
 from maskwatch.types import CameraState
-from tests.support import ROOT, free_port, requires_debian, wait_for
+from tests.support import free_port, requires_debian, wait_for
 from tests.support_feed import Feeder
 from tests.support_redis import redis_server
-from tests.support_site import ask, ask_json
+from tests.support_site import ask, ask_json, site_process
 
 CHROMIUM = "/usr/bin/chromium"
 SWITCHES = [
@@ -30,29 +29,6 @@ CAMERAS = [f"camera-{number:02d}" for number in range(32)]
 LOST, REFUSED, STILL = "camera-03", "camera-06", "camera-05"
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@contextmanager
-def site_process(redis_url: str, log: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run `maskwatch web` as a user does; give its port and process."""
-    port = free_port()
-    environ = {**os.environ, "MASKWATCH_REDIS__LIVE": redis_url, "MASKWATCH_REDIS__DURABLE": redis_url}
-    with log.open("wb") as err:
-        command = [sys.executable, "-m", "maskwatch", "web", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=err)
-    try:
-        wait_for(lambda: _is_healthy(port), 60, f"an answer of the site; its log: {log.read_text()}")
-        yield port, process
-    finally:
-        process.kill()
-        process.communicate(timeout=10)
-
-
-def _is_healthy(port: int) -> bool:
-    try:
-        return bool(ask_json(port, "/healthz") == {"status": "ok"})
-    except OSError:
-        return False
 
 
 @contextmanager
