@@ -117,6 +117,11 @@ class Supervisor:
         process = self._slots[name].process
         return process.poll() if process else None
 
+    def pid(self, name: str) -> int | None:
+        """Return the process id of a process, or None between its runs."""
+        process = self._slots[name].process
+        return process.pid if process else None
+
     def tick(self) -> None:
         """Notice what has died and start again what is due; call it a few times a second.
 
