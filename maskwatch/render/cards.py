@@ -67,7 +67,7 @@ def _ground(width: int, height: int, backdrop_bgr: UInt8Array | None) -> UInt8Ar
     if backdrop_bgr is not None:
         require_image_bgr(backdrop_bgr, "backdrop_bgr")
         grey = cv2.cvtColor(cv2.resize(backdrop_bgr, (width, height)), cv2.COLOR_BGR2GRAY)
-        dark = cv2.cvtColor(cv2.convertScaleAbs(grey, alpha=0.28), cv2.COLOR_GRAY2BGR)
+        dark = cv2.cvtColor(cv2.convertScaleAbs(grey, alpha=0.22), cv2.COLOR_GRAY2BGR)
         image_bgr = cv2.addWeighted(dark, 1.0, image_bgr, 0.5, 0).astype(np.uint8, copy=False)
     line = max(1, min(width, height) // 180)
     cv2.rectangle(image_bgr, (0, 0), (width - 1, height - 1), _EDGE, line)

@@ -62,7 +62,7 @@ function arrange(cameras, isKnown) {
 // Few cameras are shown large, many so that a common screen holds them.
 function tileWidth(count) {
   if (count <= 1) return "100%";
-  if (count <= 4) return "30rem";
+  if (count <= 6) return "28rem";
   if (count <= 9) return "24rem";
   if (count <= 16) return "19rem";
   if (count <= 24) return "16rem";
