@@ -20,6 +20,9 @@ __all__ = ["Crew"]
 _LOST_S = 10.0
 """Without a frame: then the people that were in front of the camera are counted as gone."""
 
+_RECLAIM_S = 6.0
+"""After the start: what the book has under this name by then is of the process that was killed before."""
+
 _TUNABLE = frozenset({"width", "fps", "detector", "profile", "on", "timeout_s"})
 """Settings that take effect without opening the source again."""
 
@@ -50,6 +53,7 @@ class Crew:
         self._reopen: set[str] = set()
         self._to_retire: set[str] = set()
         self._has_looked_for_leftovers = False
+        self._reclaim_until_s = 0.0
         self._published: dict[str, int] = {}
         self._ended: dict[str, float] = {}
         self._log = structlog.get_logger()
@@ -151,7 +155,9 @@ class Crew:
     def _share_out(self, living: Sequence[str]) -> None:
         wanted = {name: camera.on for name, camera in self._settings.cameras.items() if camera.enabled}
         mine = self._cameras.keys() | self._closing.keys()
-        shares = plan(self._name, living, wanted, self._book.holders(), mine)
+        now_s = time.monotonic()
+        self._reclaim_until_s = self._reclaim_until_s or now_s + _RECLAIM_S
+        shares = plan(self._name, living, wanted, self._book.holders(), mine, reclaim=now_s < self._reclaim_until_s)
         for name in shares.give:
             if name in self._cameras:
                 self._log.info("camera.given", camera=name)
@@ -193,11 +199,21 @@ class Crew:
         """Prolong the holds; one that is lost is taken again under a new epoch, or its source closed."""
         cameras = self._all()
         holds = [camera.hold for camera in cameras]
-        for camera, hold, is_held in zip(cameras, holds, self._book.renew(holds), strict=True):
-            if is_held or camera.is_changing_epoch or camera.hold.epoch != hold.epoch or camera.name in self._closing:
-                continue
-            again = self._book.hold(camera.name, self._name) if camera.name in self._settings.cameras else None
-            self._log.warning("camera.hold_lost", camera=camera.name, regained=again is not None)
+        lost = [
+            camera
+            for camera, hold, is_held in zip(cameras, holds, self._book.renew(holds), strict=True)
+            if not is_held and not camera.is_changing_epoch and camera.hold == hold and camera.name in self._cameras
+        ]
+        holders = self._book.holders() if lost else {}
+        for camera in lost:
+            holder = holders.get(camera.name)
+            again = None
+            if holder is None and camera.name in self._settings.cameras:
+                again = self._book.hold(camera.name, self._name)
+            self._log.warning("camera.hold_lost", camera=camera.name, regained=again is not None, holder=holder or "")
+            if holder == self._name:
+                self._reclaim_until_s = time.monotonic()
+                self._log.error("ingest.name_taken", name=holder, advice="give each ingest a --name of its own")
             if again is not None:
                 camera.adopt(again)
                 self._published.pop(camera.name, None)

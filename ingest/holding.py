@@ -29,7 +29,13 @@ def share(me: str, living: Sequence[str], cameras: int) -> int:
 
 
 def plan(
-    me: str, living: Sequence[str], cameras: Mapping[str, str | None], holders: Mapping[str, str], mine: Set[str]
+    me: str,
+    living: Sequence[str],
+    cameras: Mapping[str, str | None],
+    holders: Mapping[str, str],
+    mine: Set[str],
+    *,
+    reclaim: bool = False,
 ) -> Shares:
     """Tell what to take and give; pure, so that every ingest comes to the same view of the shares.
 
@@ -42,6 +48,8 @@ def plan(
         cameras: enabled cameras of the configuration, and the ingest to which each is bound, if any.
         holders: who holds what, by the book.
         mine: cameras that this ingest reads now.
+        reclaim: whether what the book has under this name and isn't read here belongs to this process, started again;
+            later it belongs to another process that was given the same name by mistake.
 
     Returns:
         Cameras to take and to give.
@@ -50,10 +58,10 @@ def plan(
     bound_here = sorted(name for name, on in cameras.items() if on == me)
     elsewhere = [name for name in sorted(mine) if name not in cameras or cameras[name] not in (None, me)]
     free = [name for name in unbound if name not in holders and name not in mine]
-    wanted = [name for name in bound_here if name not in mine and holders.get(name, me) == me]
-    # Cameras that the book still has under this name: of this very process before it was started again.
-    wanted += [name for name in unbound if name not in mine and holders.get(name) == me]
-    have = sum(1 for name in unbound if name in mine or holders.get(name) == me)
+    left = [name for name in cameras if name not in mine and holders.get(name) == me] if reclaim else []
+    wanted = [name for name in bound_here if name not in mine and (name not in holders or name in left)]
+    wanted += [name for name in unbound if name in left]
+    have = sum(1 for name in unbound if name in mine or name in left)
     room = share(me, living, len(unbound)) - have
     if room > 0:
         return Shares((*wanted, *free[:room]), tuple(elsewhere))

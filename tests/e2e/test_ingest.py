@@ -239,5 +239,17 @@ def test_frozen_ingest_that_comes_back_late_leaves_its_successor_alone(url: str,
             assert Counts.read(two.client).balanced
 
 
+def test_second_process_of_the_same_name_wins_and_the_first_says_why_it_rests(
+    url: str, tmp_path: Path, film: Path
+) -> None:
+    (tmp_path / "twin").mkdir()
+    with ingest(url, tmp_path, {"a": looped(film)}, "one") as one:
+        one.await_state("a", "live")
+        with ingest(url, tmp_path / "twin", {"a": looped(film)}, "one") as twin:
+            wait_for(lambda: "ingest.name_taken" in one.said, 15, "the word about the name")
+            twin.await_frames("a", 15)
+            assert one.said.count("ingest.name_taken") + twin.said.count("ingest.name_taken") == 1
+
+
 def encode(number: int) -> bytes:
     return encode_jpeg(numbered(number))

@@ -50,7 +50,13 @@ def test_camera_that_was_bound_elsewhere_is_given() -> None:
 
 
 def test_own_cameras_from_before_a_restart_are_taken_again() -> None:
-    assert set(plan("a", ["a"], FREE, dict.fromkeys(FREE, "a"), set()).take) == set(FREE)
+    cameras = {**FREE, "desk": "a"}
+    assert set(plan("a", ["a"], cameras, dict.fromkeys(cameras, "a"), set(), reclaim=True).take) == set(cameras)
+
+
+def test_cameras_of_a_process_of_the_same_name_are_left_alone() -> None:
+    cameras = {**FREE, "desk": "a"}
+    assert plan("a", ["a"], cameras, dict.fromkeys(cameras, "a"), set()).take == ()
 
 
 @pytest.mark.parametrize("seed", range(5))
