@@ -79,7 +79,7 @@ class Feeder:
     """
 
     def __init__(self, client: redis.Redis, names: Sequence[str], fps: float = 5.0) -> None:
-        self._book = CameraBook(client)
+        self._book = CameraBook(client, hold_ms=60_000)  # a busy machine may stop this thread for seconds
         self._processes = ProcessBook(client)
         self._queue = FrameQueue(client)
         self._fps = fps

@@ -27,6 +27,9 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+_FOR_OTHER_PAGES = ("pages.stream", "pages.snapshot")
+"""A dashboard of somebody's own may show these; its scripts still can't read them."""
+
 
 def install_guard(app: Flask, settings: WebSettings) -> None:
     """Add the headers, the errors and the check of the Host header to an application."""
@@ -45,6 +48,8 @@ def install_guard(app: Flask, settings: WebSettings) -> None:
     def add_headers(answer: Response) -> Response:
         for name, value in _HEADERS.items():
             answer.headers[name] = value
+        if request.endpoint in _FOR_OTHER_PAGES:
+            answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         if request.endpoint != "static":
             answer.headers["Cache-Control"] = "no-store"
         return answer

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from maskwatch.render import VERDICT_STYLES
 from maskwatch.settings import parse_settings
 from maskwatch.types import CameraState, Verdict
 from tests.support_bus import FakeBus, camera_view
@@ -63,6 +64,22 @@ def test_every_answer_has_the_security_headers(browser: FlaskClient, path: str) 
         assert "unsafe" not in policy
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+def test_only_pictures_may_be_shown_by_other_pages(browser: FlaskClient) -> None:
+    def policy(path: str) -> str:
+        with closing(browser.get(path)) as answer:
+            return answer.headers["Cross-Origin-Resource-Policy"]
+
+    assert policy("/cameras/lobby/snapshot.jpg") == policy("/cameras/lobby/stream.mjpg") == "cross-origin"
+    assert policy("/") == policy("/api/v1/cameras") == policy("/api/v1/wall") == "same-origin"
+
+
+def test_pages_have_the_colours_of_the_pictures(browser: FlaskClient) -> None:
+    with closing(browser.get("/static/site.css")) as answer:
+        css = answer.text
+    for verdict, style in VERDICT_STYLES.items():
+        assert f"--{verdict.value.replace('_', '-')}: {style.hex_rgb};" in css
 
 
 @pytest.mark.parametrize("path", ["/", "/cameras/lobby"])
