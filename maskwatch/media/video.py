@@ -34,8 +34,10 @@ _IN_LUMPS = frozenset({"hls", "dash"})
 """Formats that come several seconds at a time, so that a live use has to wait for each picture's time."""
 _USUAL_FPS = 25.0
 _TIMED_OUT = 0.98
-_MOST_UNDECODABLE = 50
-"""Packets in a row; after a loss on the network H.264 needs up to a few seconds until its next key frame."""
+_MOST_UNDECODABLE = 300
+"""Packets in a row of a file."""
+_LONGEST_WITHOUT_PICTURE_S = 20.0
+"""Of a live source whose packets come: it may be joined up to a whole group of pictures before its next key frame."""
 
 _FILE_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,mjpeg,jpeg_pipe,flv,asf,ogg,ivf,obu,av1,gif,"
@@ -78,6 +80,7 @@ class VideoSource(FrameSource):
         self._clock = MediaClock(self.fps, by_arrival=not self.is_paced)
         self._backlog = Backlog(fps or self.fps or _USUAL_FPS)
         self._undecodable = 0
+        self._picture_at_s = time.monotonic()
         self._pictures = self._decode()
 
     def read(self) -> MediaFrame | None:
@@ -176,10 +179,12 @@ class VideoSource(FrameSource):
             try:
                 pictures = packet.decode()
             except (av.error.FFmpegError, ValueError) as error:
-                self._count_undecodable(error)
+                self._check_decodable(type(error).__name__)
                 continue
             if pictures:
-                self._undecodable = 0
+                self._undecodable, self._picture_at_s = 0, time.monotonic()
+            elif packet.size:
+                self._check_decodable("it comes to nothing")
             yield from pictures
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
@@ -216,11 +221,14 @@ class VideoSource(FrameSource):
         if self._backlog.packet(float(packet.dts * packet.time_base), now_s, packet.is_keyframe) != was_behind:
             self._context.skip_frame = "DEFAULT" if was_behind else "NONKEY"
 
-    def _count_undecodable(self, error: Exception) -> None:
+    def _check_decodable(self, why: str) -> None:
+        """Give up a source whose packets come without ever becoming pictures."""
         self._undecodable += 1
-        if self._undecodable > _MOST_UNDECODABLE:
+        waited_s = time.monotonic() - self._picture_at_s
+        if self._undecodable > _MOST_UNDECODABLE if self.is_paced else waited_s > _LONGEST_WITHOUT_PICTURE_S:
             raise DecodeError(
-                f"{self._shown}: {self._undecodable} packets in a row can't be decoded ({type(error).__name__})"
+                f"{self._shown}: {self._undecodable} packets in a row are no pictures ({why}); "
+                "is the camera set to another codec?"
             ) from None
 
     def _take(self, picture: VideoFrame) -> MediaFrame | None:

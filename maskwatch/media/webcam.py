@@ -31,21 +31,17 @@ class WebcamSource(FrameSource):
         """Open a device; arguments and errors as `maskwatch.media.open_source`."""
         super().__init__()
         self._device = device
-        self._timeout_s = timeout_s
         self._width = width
         self._rotate = rotate
         _check_device(device)
-        milliseconds = round(timeout_s * 1000)
-        self._capture = cv2.VideoCapture(
-            device,
-            cv2.CAP_V4L2,
-            [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds],
-        )
+        self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
         if not self._capture.isOpened():
             self._capture.release()
             raise SourceUnsupported(
                 f"{device}: gives no pictures that OpenCV reads; is it a camera, and does nobody else use it?"
             )
+        # Where OpenCV's V4L2 doesn't know this setting, it waits for a picture for 10 s at most.
+        self._capture.set(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(timeout_s * 1000))
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = rate if 0.1 <= rate <= 240 else None
         self._sampler = Sampler(fps)
@@ -55,7 +51,7 @@ class WebcamSource(FrameSource):
         """Return the next picture that is due; see `FrameSource.read`."""
         while True:
             if not self._capture.grab():
-                raise SourceLost(f"{self._device}: no picture came within {self._timeout_s:g} s; was it unplugged?")
+                raise SourceLost(f"{self._device}: no picture came; was it unplugged?")
             now_s = self._packet_at_s = time.monotonic()
             media_time_s = self._clock.advance(None, now_s)
             if not self._sampler.due(media_time_s):
