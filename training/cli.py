@@ -108,18 +108,21 @@ def _settings(options: dict[str, Any]) -> TrainSettings:
 
 
 def _train(settings: TrainSettings, resume: bool) -> Report:
-    """Import the training and run it.
+    """Read the data, then import the training and run it.
 
     Raises:
-        ConfigError: if Keras or its backend isn't installed.
+        ConfigError: if the data can't be used, or Keras or its backend isn't installed.
     """
+    from training.data import read_data
+
+    train, val = read_data(settings)
     try:
         from training.run import train_model
     except ImportError as error:
         raise ConfigError(
             f"train: {error.name or error} isn't installed; run: pip install 'maskwatch[train]'"
         ) from error
-    return train_model(settings, resume)
+    return train_model(settings, train, val, resume)
 
 
 def _summary(report: Report, out: Path) -> str:

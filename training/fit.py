@@ -176,7 +176,7 @@ def _epoch(
     seed = settings.seed * 10_000 + epoch
     order = draw_epoch(train, settings.epoch_faces, seed)
     batches = EpochBatches(train, order, settings.size_px, settings.batch, seed)
-    with tqdm(total=len(batches), desc=f"{phase} {epoch + 1}", unit="step", mininterval=1.0) as bar:
+    with tqdm(total=len(batches), desc=f"{phase} {epoch + 1}", unit="step", mininterval=1.0, disable=None) as bar:
         step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: _show(bar, logs))
         logs = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[step]).history
     chances = predict(model, val_faces)

@@ -9,45 +9,42 @@ from typing import Any
 
 import keras
 import numpy as np
-import structlog
 
 from maskwatch.arrays import Float32Array, UInt8Array
-from maskwatch.errors import ConfigError
 from models.engines import EngineName, load_network
 from models.registry import ModelEntry, sha256_of
 from training.batches import plain_faces
 from training.export import CALIBRATION_FACES, export_float, export_int8, parity
-from training.facefinder import yunet_finder
 from training.fit import BEST, Progress, fit, predict
 from training.measure import figures_by_source
 from training.plots import plot_confusion, plot_curves
 from training.publish import FLOAT_LITERT, INT8_LITERT, KERAS_FILE, describe
 from training.report import DATA_LIST, REPORT, Report, named_settings, versions, write_data_list
-from training.samples import Sample, count_labels, read_folder
+from training.samples import Sample, count_labels
 from training.settings import TrainSettings
 
 __all__ = ["train_model"]
 
-HELD_OUT = 0.15
-"""Share of the pictures that is measured on where no validation folder is given."""
 
-
-def train_model(settings: TrainSettings, resume: bool = False) -> Report:
-    """Read the data, train, export, measure, and write everything into the run's folder.
+def train_model(
+    settings: TrainSettings, train: Sequence[Sample], val: Sequence[Sample], resume: bool = False
+) -> Report:
+    """Train, export, measure, and write everything into the run's folder.
 
     Args:
         settings: of the run.
+        train: faces to learn from; see `training.data`.
+        val: faces to measure on.
         resume: go on with an interrupted run in the same folder.
 
     Returns:
         The report, as written to `report.json`.
 
     Raises:
-        ConfigError: if data or settings can't be used.
+        ConfigError: if the run's folder holds another run.
         ModelError: if the backbone's weights don't fit or the export fails.
     """
     _limit_threads(settings.threads)
-    train, val = _read(settings)
     settings.out.mkdir(parents=True, exist_ok=True)
     progress = fit(settings, train, val, resume)
     model = keras.saving.load_model(settings.out / BEST, compile=False, safe_mode=True)
@@ -69,30 +66,6 @@ def _limit_threads(threads: int) -> None:
         with contextlib.suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
-
-
-def _read(settings: TrainSettings) -> tuple[list[Sample], list[Sample]]:
-    """Read the faces to learn from and those to measure on; holds some back where no folder is given.
-
-    Raises:
-        ConfigError: if there is nothing to learn from or to measure on.
-    """
-    finder = yunet_finder(settings.face_finder) if settings.face_finder else None
-    train = [sample for folder in settings.data for sample in read_folder(folder, finder)]
-    val = [sample for folder in settings.val for sample in read_folder(folder, finder)]
-    if not val:
-        # By the picture's hash, so that the faces of one picture, and copies of it, stay on one side.
-        held = {sample.sha256 for sample in train if int(sample.sha256[:8], 16) < HELD_OUT * 2**32}
-        val = [sample for sample in train if sample.sha256 in held]
-        train = [sample for sample in train if sample.sha256 not in held]
-    if not val or len({sample.label for sample in train}) < 2:
-        raise ConfigError(
-            f"data: expected faces of at least two labels and some to measure on, received {count_labels(train)} and "
-            f"{len(val)} to measure on; add pictures or give --val"
-        )
-    log = structlog.get_logger()
-    log.info("training.data", train=count_labels(train), val=count_labels(val))
-    return train, val
 
 
 def _export(model: Any, settings: TrainSettings, train: Sequence[Sample]) -> None:

@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 import structlog
 from pydantic import BaseModel, Field, ValidationError
+from tqdm import tqdm
 
 from maskwatch.arrays import UInt8Array
 from maskwatch.errors import ConfigError, DecodeError
@@ -150,7 +151,8 @@ def _scene_samples(folder: Path, coco_path: Path) -> Iterator[Sample]:
                 f"{coco_path}: an annotation has category_id {annotation.category_id}, which is not defined"
             )
         boxes.setdefault(annotation.image_id, []).append(annotation)
-    for image in sorted(coco.images, key=lambda image: image.file_name):
+    images = sorted(coco.images, key=lambda image: image.file_name)
+    for image in tqdm(images, desc=f"reading {folder.name}", unit="picture", disable=None):
         loaded = _load(folder / image.file_name)
         if loaded is None:
             continue
@@ -195,7 +197,7 @@ def _class_samples(folder: Path, finder: FaceFinder | None) -> Iterator[Sample]:
         paths = sorted(path for path in class_folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
         if not paths:
             raise ConfigError(f"data folder {class_folder}: expected pictures, received none; fill or remove it")
-        for path in paths:
+        for path in tqdm(paths, desc=f"reading {class_folder.name}", unit="picture", disable=None):
             loaded = _load(path)
             if loaded is not None and max(loaded[0].shape[:2]) >= MIN_FACE_PX:
                 picture, sha256 = loaded

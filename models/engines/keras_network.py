@@ -50,6 +50,12 @@ class KerasNetwork:
         try:
             self._call = _compile(_load(content, self._where))
             self._run_padded(np.zeros((0, self.size_wh[1], self.size_wh[0], 3), np.uint8), 1)
+        except ValueError as error:
+            self.close()
+            raise ModelError(
+                f"model file {self._where}: doesn't take pictures of {self.size_wh[0]}x{self.size_wh[1]} "
+                f"as its manifest says ({str(error).splitlines()[0]}); install the model again"
+            ) from error
         except self._errors as error:
             self.close()
             reason = str(error).splitlines()[0]
