@@ -18,7 +18,7 @@ BATCH_SIZES = (1, 2, 4, 8, 16)
 """One interpreter each, made when first needed: resizing one interpreter to and fro would allocate at every call."""
 
 MOST_BATCHED_PIXELS = 65_536
-"""Pictures larger than 256x256 run one by one: eight at 640x384 were no faster each (15 to 17 ms) and took 200 MB more."""
+"""Pictures larger than 256x256 run one by one: eight at 640x384 were no faster each and took 200 MB more."""
 
 
 class LiteRtNetwork:
