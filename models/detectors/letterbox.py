@@ -14,7 +14,9 @@ __all__ = ["MAX_ENLARGEMENT", "Fit", "fit_frame", "paste_frame"]
 MAX_ENLARGEMENT = 2.0
 """Small frames are enlarged at most by this: beyond it there is nothing more to see, only larger blur."""
 
-_AREA_BELOW = 0.6  # shrinking further than this with bilinear weights skips pixels, and small faces with them
+# Shrinking further than this with bilinear weights skips pixels, and small faces with them. At one half, which is the
+# usual 640 px frame at profile fast, bilinear weights average all four pixels and take 0.05 ms instead of 0.8.
+_AREA_BELOW = 0.49
 
 
 @dataclass(frozen=True, slots=True)

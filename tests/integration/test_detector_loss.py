@@ -36,7 +36,6 @@ def learn(maps: list[Any], boxes: Any, marks: Any, ignored: Any, steps: int = 15
     """Descend by hand: compiled, because some hundred eager steps take a minute."""
     grid = tf.constant(cell_grid(SIZE))
 
-    @tf.function(autograph=False)
     def step(rate: Any) -> Any:
         with tf.GradientTape() as tape:
             losses = detection_loss(maps, boxes, marks, ignored, grid)
@@ -44,9 +43,10 @@ def learn(maps: list[Any], boxes: Any, marks: Any, ignored: Any, steps: int = 15
             variable.assign_sub(rate * tf.sign(gradient))
         return losses
 
+    compiled = tf.function(step, autograph=False)
     losses: dict[str, Any] = {}
     for number in range(steps):
-        losses = step(tf.constant(0.1 * (1 - number / steps), tf.float32))
+        losses = compiled(tf.constant(0.1 * (1 - number / steps), tf.float32))
     return {name: float(value) for name, value in losses.items()}
 
 
