@@ -8,15 +8,28 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from maskwatch.arrays import UInt8Array
 from models.registry import sha256_of
 
-__all__ = ["copy_model", "drawn_face", "edit_manifest", "reseal", "run_maskwatch", "train_tiny", "write_class_folders"]
+__all__ = [
+    "TinyRun",
+    "copy_model",
+    "drawn_face",
+    "edit_manifest",
+    "reseal",
+    "run_maskwatch",
+    "tiny_models",
+    "tiny_run",
+    "train_tiny",
+    "write_class_folders",
+]
 
 LABEL_NAMES = ("with_mask", "without_mask", "incorrect_mask")
 
@@ -65,16 +78,51 @@ def run_maskwatch(*words: str | Path, timeout_s: float = 280) -> subprocess.Comp
     )
 
 
-def train_tiny(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Train on 24 drawn pictures for one epoch and install the model as `tiny` in `folder / "models"`."""
+@dataclass(frozen=True, slots=True)
+class TinyRun:
+    """A finished training run on drawn faces, installed as model `tiny`.
+
+    Attributes:
+        data: class folders it learned from.
+        out: the run's folder.
+        models: folder of models that holds `tiny`.
+        options: the words that must be given again to resume it.
+        stdout: what the program printed there.
+    """
+
+    data: Path
+    out: Path
+    models: Path
+    options: tuple[str | Path, ...]
+    stdout: str
+
+
+def train_tiny(folder: Path) -> TinyRun:
+    """Train on 24 drawn pictures for one epoch, as a user does."""
     backbone = folder / "backbone.weights.h5"
     subprocess.run([sys.executable, "-c", MAKE_BACKBONE, str(backbone)], check=True, capture_output=True, timeout=280)
     data = write_class_folders(folder / "drawn" / "train", 8)
     write_class_folders(folder / "drawn" / "val", 2, seed=1)
-    size = ("--size", "64", "--alpha", "0.35", "--backbone", backbone)
-    work = ("--epochs-head", "0", "--epochs-fine", "1", "--epoch-faces", "24", "--batch", "8", "--threads", "1")
+    size = ("--size", "64", "--alpha", "0.35", "--backbone", backbone, "--threads", "1")
+    # Only the last layers learn: tracing the gradient of all of them would take most of the time.
+    options = (*size, "--fine-from", "Conv_1", "--epochs-head", "0", "--epoch-faces", "24", "--batch", "8")
     install = ("--install", "tiny", "--install-version", "0.1.0", "--models", folder / "models")
-    return run_maskwatch("train", "--data", data, "--out", folder / "run", *size, *work, *install, "--json")
+    words = ("--data", data, "--out", folder / "run", *options, "--epochs-fine", "1", *install, "--json")
+    result = run_maskwatch("train", *words)
+    assert result.returncode == 0, result.stderr
+    return TinyRun(data, folder / "run", folder / "models", options, result.stdout)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
+    """One training run for all tests that look at one."""
+    return train_tiny(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tiny_run: TinyRun) -> Path:
+    """A folder of models with a small classifier `tiny` in it; copy it before changing anything."""
+    return tiny_run.models
 
 
 def edit_manifest(model: Path, change: Callable[[dict[str, object]], None]) -> None:

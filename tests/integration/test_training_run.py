@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from models.registry import Registry, sha256_of
+from tests.support_models import TinyRun, run_maskwatch, write_class_folders
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def test_run_leaves_model_exports_report_and_pictures(tiny_run: TinyRun) -> None:
+    names = {path.name for path in tiny_run.out.iterdir()}
+    wanted = "model.keras model.float32.tflite model.int8.tflite report.json data.csv.gz curves.png confusion.png"
+    assert set(wanted.split()) <= names
+
+
+def test_stdout_is_the_report_and_nothing_else(tiny_run: TinyRun) -> None:
+    assert json.loads(tiny_run.stdout) == json.loads((tiny_run.out / "report.json").read_text())
+
+
+def test_report_holds_figures_by_source_and_parity(tiny_run: TinyRun) -> None:
+    report = json.loads(tiny_run.stdout)
+    assert report["faces"]["train"] == {"with_mask": 8, "without_mask": 8, "incorrect_mask": 8}
+    assert [record["phase"] for record in report["epochs"]] == ["fine"]
+    assert report["figures"]["int8"]["drawn"]["faces"] == 6
+    assert report["parity"]["float32"]["largest_difference"] < 1e-3
+    assert report["sha256"]["model.keras"] == sha256_of(tiny_run.out / "model.keras")
+
+
+def test_data_list_names_each_picture_with_its_checksum(tiny_run: TinyRun) -> None:
+    with gzip.open(tiny_run.out / "data.csv.gz", "rt", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 30
+    first = next(row for row in rows if row["file"] == "train/with_mask/0.png")
+    assert first["sha256"] == sha256_of(tiny_run.data / "with_mask" / "0.png")
+    assert (first["split"], first["source"], first["with_mask"]) == ("train", "drawn", "1")
+
+
+def test_installed_model_passes_the_registry(tiny_run: TinyRun) -> None:
+    registry = Registry(tiny_run.models)
+    assert registry.names() == ("tiny",)
+    files = registry.verify("tiny")
+    assert files[1].exported_from == files[0].sha256
+    assert "## Limits and bias" in (tiny_run.models / "tiny" / "CARD.md").read_text()
+
+
+def test_run_that_is_there_already_is_not_overwritten(tiny_run: TinyRun) -> None:
+    result = run_maskwatch("train", "--data", tiny_run.data, "--out", tiny_run.out)
+    assert result.returncode == 2
+    assert "give --resume to go on, or another --out" in result.stderr
+
+
+def test_resumed_run_goes_on_after_the_last_epoch(tiny_run: TinyRun, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(tiny_run.out, tmp_path / "run"))
+    before = json.loads(tiny_run.stdout)["epochs"]
+    words = ("--data", tiny_run.data, "--out", out, *tiny_run.options, "--epochs-fine", "2", "--resume", "--json")
+    result = run_maskwatch("train", *words)
+    assert result.returncode == 0, result.stderr
+    epochs = json.loads(result.stdout)["epochs"]
+    assert epochs[:1] == before
+    assert [record["epoch"] for record in epochs] == [0, 1]
+
+
+def test_resume_with_other_settings_is_refused(tiny_run: TinyRun) -> None:
+    result = run_maskwatch("train", "--data", tiny_run.data, "--out", tiny_run.out, "--resume", "--batch", "4")
+    assert result.returncode == 2
+    assert "can't resume with other settings; it had" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--data", "nowhere"), "data folder nowhere: not found"),
+        (("--data", "drawn", "--size", "100"), "--size: Input should be a multiple of 32, received 100"),
+        (("--data", "odd"), "received some_other_class"),
+        (("--data", "empty"), "expected pictures, received none"),
+    ],
+)
+def test_bad_input_exits_2_and_says_what_to_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_class_folders(tmp_path / "drawn", 1)
+    (tmp_path / "odd" / "some_other_class").mkdir(parents=True)
+    (tmp_path / "empty" / "with_mask").mkdir(parents=True)
+    result = run_maskwatch("train", *words, "--out", tmp_path / "run")
+    assert result.returncode == 2
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
