@@ -40,8 +40,8 @@ _LONGEST_WITHOUT_PICTURE_S = 20.0
 """Of a live source whose packets come: it may be joined up to a whole group of pictures before its next key frame."""
 
 _FILE_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,mjpeg,jpeg_pipe,flv,asf,ogg,ivf,obu,av1,gif,"
-    "mxf,swf,dv,rm,wtv,nut,y4m,yuv4mpegpipe,apng,mjpeg_2000,vvc"
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,mjpeg,jpeg_pipe,flv,asf,ogg,ivf,"
+    "obu,av1,gif,mxf,swf,dv,rm,wtv,nut,y4m,yuv4mpegpipe,apng,mjpeg_2000,vvc"
 )
 """What a file may be. Play lists (hls, concat, ...) are not among them: they make FFmpeg open other files and URLs."""
 
