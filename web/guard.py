@@ -37,10 +37,11 @@ def install_guard(app: Flask, settings: WebSettings) -> None:
     @app.before_request
     def check_host() -> None:
         # A page elsewhere can make its own name point to 127.0.0.1 and read this site through the visitor's browser
-        # (DNS rebinding); it can't choose the name that the browser sends.
-        if not settings.insecure and not _is_ours(request.host, settings.host):
+        # (DNS rebinding); it can't choose the name that the browser sends. Clients of HTTP/1.0 send none.
+        host = request.headers.get("Host")
+        if not settings.insecure and host is not None and not _is_ours(host, settings.host):
             raise MisdirectedRequest(
-                f"this site answers to {settings.host} and localhost only, not to {request.host[:80]!r}; "
+                f"this site answers to {settings.host} and localhost only, not to {host[:80]!r}; "
                 "a proxy has to pass one of those names on, or web.insecure has to be spelled out"
             )
 

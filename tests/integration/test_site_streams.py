@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -101,6 +102,18 @@ def test_opencv_reads_the_stream(site: SiteServer) -> None:
             assert frame.shape == (360, 640, 3)
     finally:
         capture.release()
+
+
+def test_client_of_http_1_0_gets_a_stream_without_chunks(site: SiteServer) -> None:
+    wait_live(site)
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client, client.makefile("rwb") as stream:
+        stream.write(b"GET /cameras/lobby/stream.mjpg HTTP/1.0\r\n\r\n")
+        stream.flush()
+        head = b"".join(iter(stream.readline, b"\r\n"))
+        assert b" 200 " in head.splitlines()[0]
+        assert b"chunked" not in head.lower()
+        assert stream.readline() == b"--maskwatch\r\n"
+        assert stream.readline() == b"Content-Type: image/jpeg\r\n"
 
 
 def test_places_are_given_back_when_viewers_leave(site: SiteServer) -> None:
