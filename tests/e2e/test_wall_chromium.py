@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -20,7 +21,6 @@ from tests.support_feed import Feeder
 from tests.support_redis import redis_server
 from tests.support_site import ask, ask_json, site_process
 
-CHROMIUM = "/usr/bin/chromium"
 SWITCHES = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.timeout(300)
 @contextmanager
 def browser_page(width: int = 1920, height: int = 1080) -> Iterator[Page]:
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
         page = browser.new_page(viewport={"width": width, "height": height})
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -123,6 +123,17 @@ def test_wall_of_32_cameras_moves_over_one_connection(tmp_path: Path) -> None:
         feeder.stop()
 
 
+def hide(page: Page, hidden: bool) -> None:
+    """Do to a page what switching to another tab and back does."""
+    page.evaluate(
+        """(hidden) => {
+             Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+             document.dispatchEvent(new Event("visibilitychange"));
+           }""",
+        hidden,
+    )
+
+
 def test_page_of_one_camera_shows_its_picture_and_counts(tmp_path: Path) -> None:
     requires_debian("chromium")
     with redis_server() as url, connect(url, blocking=True) as client:
@@ -133,6 +144,11 @@ def test_page_of_one_camera_shows_its_picture_and_counts(tmp_path: Path) -> None
             assert list(tiles(page)) == ["yard"]
             wait_for(lambda: "Frames captured" in page.inner_text("#counts"), 20, "the counts")
             assert "test://yard" in page.inner_text("#facts")
+            hide(page, True)
+            wait_for(lambda: open_streams(port) == 0, 20, "a hidden page streaming nothing")
+            hide(page, False)
+            before = tiles(page)["yard"]["frames"]
+            wait_for(lambda: tiles(page)["yard"]["frames"] > before + 3, 30, "pictures for the page that is back")
             page.goto(f"http://127.0.0.1:{port}/")
             page.click(".tile[data-camera=lobby] a.picture")
             page.wait_for_url("**/cameras/lobby")
@@ -164,7 +180,7 @@ def test_lost_site_and_lost_redis_are_told_and_come_back(tmp_path: Path) -> None
     redis_port = free_port()
     with sync_playwright() as driver, redis_server(port=redis_port) as url, connect(url, blocking=True) as client:
         feeder = Feeder(client, ["lobby"]).start()
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
         page = browser.new_page()
         with site_process(url, tmp_path / "web.log") as (port, process):
             page.goto(f"http://127.0.0.1:{port}/")
