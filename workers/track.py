@@ -50,7 +50,7 @@ _NEVER = 1e6
 
 @dataclass(frozen=True, slots=True)
 class TrackOptions:
-    """How tracks begin and end.
+    """How tracks begin and end; docs/counts.md says on which videos the defaults were tried.
 
     Attributes:
         high_score: detections from here on begin tracks.
@@ -65,8 +65,8 @@ class TrackOptions:
         reach: farthest that a face may be from its prediction, in face sizes.
     """
 
-    high_score: float = 0.5
-    low_score: float = 0.3
+    high_score: float = 0.6
+    low_score: float = 0.4
     confirm_hits: int = 3
     confirm_s: float = 0.5
     confirm_px: float = 20.0

@@ -74,10 +74,10 @@ def test_people_who_cross_keep_their_numbers() -> None:
 
 
 def test_low_score_continues_a_person_but_begins_none() -> None:
-    steps = walk([[face(100)]] * 5 + [[face(100, score=0.35)]] * 20)
+    steps = walk([[face(100)]] * 5 + [[face(100, score=0.45)]] * 20)
     assert confirmed(steps[-1]) == [1]
     assert steps[-1].found == {1: 0}
-    assert walk([[face(100, score=0.35)]] * 20)[-1].tracks.items == ()
+    assert walk([[face(100, score=0.45)]] * 20)[-1].tracks.items == ()
 
 
 def test_lost_face_comes_back_under_its_number_within_two_seconds() -> None:
@@ -107,7 +107,7 @@ def test_end_closes_confirmed_tracks_only_and_ids_go_on() -> None:
 
 
 def test_two_boxes_of_one_face_make_one_track() -> None:
-    steps = walk([[face(100), face(106, score=0.6), face(102, 148, 24, 0.7)]] * 6)
+    steps = walk([[face(100), face(106, score=0.65), face(102, 148, 24, 0.7)]] * 6)
     assert len(steps[-1].tracks.items) == 1
 
 
@@ -138,10 +138,10 @@ def test_single_look_options_make_a_person_at_once() -> None:
 
 
 def test_more_faces_than_fit_are_left_out_best_first() -> None:
-    crowd = [face(8 + 10.0 * (n % 64), 20 + 40.0 * (n // 64), 8, 0.5 + n / 1000) for n in range(200)]
+    crowd = [face(8 + 10.0 * (n % 64), 20 + 40.0 * (n // 64), 8, 0.6 + n / 1000) for n in range(200)]
     tracks = advance(Tracks(), crowd, SIZE_WH, 0.0).tracks
     assert len(tracks.items) == MOST_TRACKS
-    assert min(track.score for track in tracks.items) == pytest.approx(0.5 + (200 - MOST_TRACKS) / 1000)
+    assert min(track.score for track in tracks.items) == pytest.approx(0.6 + (200 - MOST_TRACKS) / 1000)
 
 
 boxes = st.builds(
