@@ -112,7 +112,8 @@ class Camera:
         self._reading: FrameSource | None = None
         self._is_waiting = False
         self._rate = Rate()
-        self._opened = 0
+        self._has_opened = self._has_failed = False
+        self._reconnects = 0
         self._size_wh = (0, 0)
         self._packet_at_s: float | None = None
         self._base_s = 0.0
@@ -192,7 +193,7 @@ class Camera:
             since_utc=standing.since_utc,
             packet_age_s=self.packet_age_s(),
             captured_fps=round(self._rate.fps(time.monotonic()), 2) if standing.state is CameraState.LIVE else 0.0,
-            reconnects=max(0, self._opened - 1),
+            reconnects=self._reconnects,
             size_wh=self._size_wh,
             holder=self._holder,
         )
@@ -203,6 +204,7 @@ class Camera:
                 if self._play():
                     return
             except Exception as error:  # noqa: BLE001 - a thread's edge: one camera's trouble must stay its own
+                self._has_failed = True
                 attempt = self._judge(error)
                 delay_s = attempt.backoff.next_s()
                 self._tell(attempt, delay_s)
@@ -224,7 +226,8 @@ class Camera:
             fps=fps,
         ) as source:
             try:
-                self._opened += 1
+                self._reconnects += self._has_opened and self._has_failed
+                self._has_opened, self._has_failed = True, False
                 self._reading = source
                 self._read(source, (width, fps))
                 note = source.note

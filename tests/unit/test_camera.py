@@ -226,9 +226,10 @@ def test_film_ends_once(stage: Stage) -> None:
 def test_loop_begins_a_new_epoch_and_does_not_spin(stage: Stage) -> None:
     stage.source.next = lambda: None
     began_s = time.monotonic()
-    stage.begin(loop=True)
+    camera = stage.begin(loop=True)
     wait_for(lambda: stage.epochs >= 3, 5, "three rounds")
     assert time.monotonic() - began_s >= 3 / 20
+    assert camera.status().reconnects == 0, "a film that plays again was never lost"
 
 
 def test_rate_and_width_change_without_opening_again(stage: Stage) -> None:
