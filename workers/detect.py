@@ -52,14 +52,12 @@ class DetectSettings:
         every: analyse one picture of so many of a video.
         detector: name of the face detector.
         profile: how much work it is given.
-        quiet: show no progress.
     """
 
     out: Path | None = None
     every: int = 1
     detector: str = "maskwatch"
     profile: Profile = Profile.ACCURATE
-    quiet: bool = False
 
 
 class Detect:
@@ -98,7 +96,8 @@ class Detect:
     def run(self, inputs: Sequence[Input]) -> Iterator[Finding]:
         """Yield what was found in each input; ends early when asked to stop."""
         pictures = sum(one.kind is InputKind.IMAGE for one in inputs)
-        with tqdm(total=pictures, unit="picture", disable=self._hides_progress or pictures < 2, leave=False) as bar:
+        # disable=None: tqdm shows itself on a terminal only.
+        with tqdm(total=pictures, unit="picture", disable=True if pictures < 2 else None, leave=False) as bar:
             for one in inputs:
                 if self._stop.requested:
                     return
@@ -112,11 +111,6 @@ class Detect:
                 except MaskwatchError as error:
                     finding.error = str(error)
                 yield finding
-
-    @property
-    def _hides_progress(self) -> bool | None:
-        # None: tqdm shows itself on a terminal only.
-        return True if self._settings.quiet else None
 
     def _picture(self, one: Input, finding: Finding) -> None:
         frame_bgr = read_image(one.path)
@@ -161,7 +155,7 @@ class Detect:
     def _frames(self, one: Input, source: FrameSource, run: _VideoRun, files: ExitStack, most: int) -> None:
         expected = source.frames_expected
         total = None if expected is None else -(-expected // self._settings.every)
-        with tqdm(total=total, unit="frame", desc=one.shown[-40:], disable=self._hides_progress, leave=False) as bar:
+        with tqdm(total=total, unit="frame", desc=one.shown[-40:], disable=None, leave=False) as bar:
             for batch in self._batches(source, run, most):
                 items = [self._item(frame.frame_bgr, frame.media_time_s, run.state) for frame in batch]
                 for frame, output in zip(batch, self._videos.process(items), strict=True):
