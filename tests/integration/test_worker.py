@@ -164,6 +164,29 @@ def test_worker_without_redis_in_the_configuration_says_so(tmp_path: Path) -> No
     assert "redis: is missing" in ended.stderr
 
 
+def test_error_that_nobody_expected_is_logged_with_its_traceback_and_exit_code_1() -> None:
+    code = (
+        "import workers.live\n"
+        "def fail(*_): raise ZeroDivisionError('a deadly frame')\n"
+        "workers.live.run = fail\n"
+        "from maskwatch.cli import main\n"
+        "main(['worker', '--name', 'one'])\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "worker.crashed" in ended.stderr
+    assert "ZeroDivisionError: a deadly frame" in ended.stderr
+
+
+def test_worker_and_detect_answer_help_without_any_model_runtime() -> None:
+    code = (
+        "import sys, workers.cli\n"
+        "heavy = {'tensorflow', 'keras', 'ai_edge_litert', 'cv2', 'scipy', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+
+
 @pytest.mark.timeout(300)
 def test_engine_keras_analyses_the_same_frames(redis_client: redis.Redis, redis_url: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
