@@ -170,7 +170,7 @@ def _camera() -> _Json:
         "packet_age_s": {**_AGE, "description": "since the last packet: the camera's liveness"},
         "people": {
             "type": "object",
-            "description": "people in the newest analysed frame, by verdict",
+            "description": "people in the newest analysed frame, by verdict; 0 while the camera isn't shown as live",
             "properties": {verdict.value: _COUNT for verdict in Verdict},
         },
         "source": {**_TEXT, "description": "without credentials"},

@@ -89,7 +89,8 @@ def describe(view: CameraView, sight: Sight) -> dict[str, Any]:
         "captured_fps": round(status.captured_fps, 2) if status else 0.0,
         "frame_age_s": _rounded(view.frame_age_s),
         "packet_age_s": _rounded(view.packet_age_s),
-        "people": dict(view.people),
+        # Who was there when the camera was lost isn't there now; the tracks are closed some seconds later.
+        "people": {verdict: number if sight.is_picture else 0 for verdict, number in view.people.items()},
         "source": view.info.source,
         "enabled": view.info.enabled,
         "configured_fps": view.info.fps,

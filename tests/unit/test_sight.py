@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from maskwatch.types import CameraState
+from maskwatch.types import CameraState, Verdict
 from tests.support_bus import camera_view
 from web.sight import STALLED_AFTER_S, describe, sight_of
 
@@ -57,6 +57,13 @@ def test_description_tells_the_state_that_is_shown() -> None:
     assert facts["packet_age_s"] == 5.0
     assert facts["shows_picture"] is False
     assert facts["source"] == "rtsp://***@10.0.0.5/stream2"
+
+
+def test_nobody_is_present_in_a_picture_that_is_not_shown_as_live() -> None:
+    people = {verdict.value: 1 for verdict in Verdict}
+    live, stalled = camera_view(people=people), camera_view(people=people, packet_age_s=5.0)
+    assert sum(describe(live, sight_of(live))["people"].values()) > 0
+    assert set(describe(stalled, sight_of(stalled))["people"].values()) == {0}
 
 
 def test_description_without_a_holder_has_every_key() -> None:
