@@ -22,6 +22,7 @@ from maskwatch.children import ChildSpec
 from maskwatch.demo.cameras import DEMO_CAMERAS, DemoCamera, ready_cameras, write_demo_config
 from maskwatch.embedded import start_servers
 from maskwatch.errors import ConfigError
+from maskwatch.service import SAME_WISH_S
 from maskwatch.settings import Settings, WorkerSettings
 from maskwatch.supervisor import Supervisor
 
@@ -44,7 +45,6 @@ SINGLE_REDIS_COST = (
 )
 _GPU_DEVICE = Path("/dev/nvidiactl")
 _TICK_S = 0.1
-_SAME_WISH_S = 0.5
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -118,7 +118,7 @@ class Wishes:
         if not self._event.is_set():
             self._first_at_s = self._clock()
             self._event.set()
-        elif self._clock() - self._first_at_s > _SAME_WISH_S:
+        elif self._clock() - self._first_at_s > SAME_WISH_S:
             self._is_repeated = True
 
     def pause(self, seconds: float) -> bool:

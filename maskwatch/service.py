@@ -8,9 +8,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 
-__all__ = ["Stop", "die_with_parent", "stop_on_signals"]
+__all__ = ["SAME_WISH_S", "Stop", "die_with_parent", "stop_on_signals"]
+
+SAME_WISH_S = 0.5
+"""A signal that follows another this closely is the same wish: systemd, `make` and `timeout` may deliver one twice."""
 
 _PR_SET_PDEATHSIG = 1
 """From Linux' <sys/prctl.h>."""
@@ -42,11 +46,15 @@ def stop_on_signals() -> Stop:
     A second SIGTERM or SIGINT ends the process at once, for people who are in a hurry.
     """
     stop = Stop()
+    first_at_s = 0.0
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        if stop.requested:
+        nonlocal first_at_s
+        if not stop.requested:
+            first_at_s = time.monotonic()
+            stop.request()
+        elif time.monotonic() - first_at_s > SAME_WISH_S:
             os._exit(128 + number)
-        stop.request()
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
