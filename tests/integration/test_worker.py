@@ -93,7 +93,7 @@ def test_worker_says_what_it_is_and_serves_metrics(redis_client: redis.Redis, re
     (hold,) = held(redis_client, "lobby")
     with started_worker(redis_url, tmp_path) as worker:
         analyse(redis_client, [hold], 0, 2)
-        (info,) = ProcessBook(redis_client).list("worker")
+        (info,) = wait_for(lambda: ProcessBook(redis_client).list("worker"), 10, "its registration")
         assert (info.name, info.engine) == ("one", "litert")
         with urlopen(f"http://{info.address}/metrics", timeout=10) as answer:
             text = answer.read().decode()
@@ -192,7 +192,7 @@ def test_engine_keras_analyses_the_same_frames(redis_client: redis.Redis, redis_
     pytest.importorskip("tensorflow")
     (hold,) = held(redis_client, "lobby")
     with started_worker(redis_url, tmp_path, words=["--engine", "keras"], ready_within_s=180) as worker:
-        (info,) = ProcessBook(redis_client).list("worker")
+        (info,) = wait_for(lambda: ProcessBook(redis_client).list("worker"), 10, "its registration")
         assert info.engine == "keras"
         analyse(redis_client, [hold], 0, 6)
         (person,) = Viewer(redis_client).fetch(["lobby"])["lobby"].result.people
