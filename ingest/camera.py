@@ -10,11 +10,12 @@ from typing import Protocol
 
 import structlog
 
-from ingest.backoff import Backoff, after_crash, after_loss, after_refusal, after_undecodable
+from ingest.backoff import after_crash, after_loss, after_refusal, after_undecodable
 from ingest.pacing import Pacer, Rate
 from ingest.probe import answers
 from ingest.sender import Sender
 from ingest.states import CameraMachine, Happening, Standing
+from maskwatch.backoff import Backoff
 from maskwatch.broker.messages import Hold, OfferStatus
 from maskwatch.errors import DecodeError, MaskwatchError, QueueError, SourceAuthError, SourceError, SourceUnsupported
 from maskwatch.media.frame import FrameSource, MediaFrame

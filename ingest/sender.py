@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from ingest.backoff import Backoff
+from maskwatch.backoff import Backoff
 from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.messages import Hold, Offer, OfferStatus
 from maskwatch.errors import QueueError

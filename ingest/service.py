@@ -9,11 +9,11 @@ from pathlib import Path
 import structlog
 from prometheus_client import Counter, Gauge
 
-from ingest.backoff import Backoff
 from ingest.camera import Camera
 from ingest.crew import Crew
 from ingest.sender import Sender
 from ingest.watch import ConfigWatch
+from maskwatch.backoff import Backoff
 from maskwatch.broker.cameras import CameraBook
 from maskwatch.broker.connect import connect
 from maskwatch.broker.frames import FrameQueue

@@ -2,65 +2,35 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import time
 from collections.abc import Callable, Sequence
 
 import structlog
 
+from maskwatch.backoff import Backoff
 from maskwatch.children import ChildProcess, ChildSpec, launch
 from maskwatch.errors import ConfigError
 
-__all__ = ["BackOff", "Supervisor"]
+__all__ = ["Supervisor"]
 
 CONFIG_EXIT_CODE = 2
 STARTING_S = 30.0
 """A child that exits with 2 within this time of its first start refuses the configuration; later it's a crash."""
+STABLE_S = 30.0
+"""A child that ran this long is well again: its next restart doesn't wait for what went wrong before."""
 STOP_BUDGET_S = 8.0
 """For all of a clean stop, so that it stays below the 10 s after which orchestrators kill."""
 _LAST_RANK_SHARE_S = 1.5
 """Kept back for the processes of the last rank: the brokers, to which the others still write while they end."""
 
 
-class BackOff:
-    """How long to wait before the next start of something that keeps dying.
-
-    Args:
-        first_s: the first delay.
-        cap_s: the longest delay, before the jitter.
-        stable_s: a run of this length makes the next delay the first one again.
-        jitter: returns a factor; processes that died together shouldn't come back together.
-    """
-
-    def __init__(
-        self,
-        first_s: float = 0.25,
-        cap_s: float = 30.0,
-        stable_s: float = 30.0,
-        jitter: Callable[[], float] = lambda: random.uniform(0.8, 1.2),
-    ) -> None:
-        self._first_s = first_s
-        self._cap_s = cap_s
-        self._stable_s = stable_s
-        self._jitter = jitter
-        self._next_s = first_s
-
-    def delay_s(self, ran_s: float) -> float:
-        """Return the seconds to wait after a run of `ran_s` seconds."""
-        if ran_s >= self._stable_s:
-            self._next_s = self._first_s
-        delay_s = self._next_s
-        self._next_s = min(self._next_s * 2, self._cap_s)
-        return delay_s * self._jitter()
-
-
 class _Slot:
     """One process, through all its restarts."""
 
-    def __init__(self, spec: ChildSpec, back_off: BackOff) -> None:
+    def __init__(self, spec: ChildSpec, backoff: Backoff) -> None:
         self.spec = spec
-        self.back_off = back_off
+        self.backoff = backoff
         self.process: ChildProcess | None = None
         self.starts = 0
         self.started_at = 0.0
@@ -78,7 +48,7 @@ class Supervisor:
         start: starts one process.
         clock: monotonic seconds.
         pause: sleeps for some seconds; may return earlier.
-        back_off: makes the back-off of one process.
+        backoff: makes the delays before one process' next starts.
     """
 
     def __init__(
@@ -86,12 +56,12 @@ class Supervisor:
         start: Callable[[ChildSpec], ChildProcess] = launch,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], object] = time.sleep,
-        back_off: Callable[[], BackOff] = BackOff,
+        backoff: Callable[[], Backoff] = lambda: Backoff(0.25, 30.0),
     ) -> None:
         self._start = start
         self._clock = clock
         self._pause = pause
-        self._back_off = back_off
+        self._backoff = backoff
         self._slots: dict[str, _Slot] = {}
         self._log = structlog.get_logger()
 
@@ -104,7 +74,7 @@ class Supervisor:
         """
         if spec.name in self._slots:
             raise ValueError(f"process {spec.name!r} was added before")
-        slot = _Slot(spec, self._back_off())
+        slot = _Slot(spec, self._backoff())
         self._launch(slot)
         self._slots[spec.name] = slot
 
@@ -183,7 +153,9 @@ class Supervisor:
         ran_s = self._clock() - slot.started_at
         if code == CONFIG_EXIT_CODE and slot.starts == 1 and ran_s < STARTING_S:
             raise ConfigError(f"{slot.spec.name} refuses to start (exit code 2); its message is above")
-        delay_s = slot.back_off.delay_s(ran_s)
+        if ran_s >= STABLE_S:
+            slot.backoff.reset()
+        delay_s = slot.backoff.next_s()
         slot.start_at = self._clock() + delay_s
         self._log.warning(
             "child.died",
@@ -198,7 +170,7 @@ class Supervisor:
         try:
             self._launch(slot)
         except OSError as error:  # no memory or no process left: wait as if it had died
-            delay_s = slot.back_off.delay_s(0)
+            delay_s = slot.backoff.next_s()
             slot.start_at = self._clock() + delay_s
             self._log.warning(
                 "child.start_failed", child=slot.spec.name, error=error.strerror, restart_in_s=round(delay_s, 2)

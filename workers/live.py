@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 import structlog
 
+from maskwatch.backoff import Backoff
 from maskwatch.broker.connect import connect
 from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.messages import Done, DoneStatus, ProcessInfo, Taken
@@ -22,7 +22,7 @@ from maskwatch.types import FrameStatus
 from workers.models import WorkerModels, load_models
 from workers.pipeline import Pipeline, PipelineItem, PipelineOptions
 
-__all__ = ["Backoff", "BatchSize", "LiveWorker", "run"]
+__all__ = ["BatchSize", "LiveWorker", "run"]
 
 _RENEW_AFTER_S = 1.0
 """Leases last 5 s: a stage may take 4."""
@@ -60,25 +60,9 @@ class BatchSize:
             self._good = 0
 
 
-class Backoff:
-    """Waits that double up to a bound, with jitter so that workers don't come back all at once."""
-
-    FIRST_S = 0.1
-    MOST_S = 5.0
-
-    def __init__(self, chance: Callable[[], float] = random.random) -> None:
-        self._chance = chance
-        self._tries = 0
-
-    def next_s(self) -> float:
-        """Return the next wait, between half and all of the doubled one."""
-        full_s = min(self.MOST_S, self.FIRST_S * 2.0 ** min(self._tries, 16))
-        self._tries += 1
-        return full_s * (0.5 + 0.5 * self._chance())
-
-    def reset(self) -> None:
-        """Begin anew after a success."""
-        self._tries = 0
+def _backoff() -> Backoff:
+    """Return the waits for a Redis that doesn't answer."""
+    return Backoff(0.1, 5.0)
 
 
 class LiveWorker:
@@ -110,7 +94,7 @@ class LiveWorker:
         self._stop = stop
         self._beat = beat
         self._batch = BatchSize(batch)
-        self._backoff = Backoff()
+        self._backoff = _backoff()
         self._log = structlog.get_logger()
         self._held: list[Taken] = []
         self._renewed_s = 0.0
@@ -167,7 +151,7 @@ class LiveWorker:
             QueueError: if Redis refuses them, or doesn't answer while the leases may last.
         """
         ends_s = time.monotonic() + _FINISH_WITHIN_S
-        backoff = Backoff()
+        backoff = _backoff()
         while True:
             try:
                 return self._queue.done(items)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from maskwatch.backoff import Backoff
 from maskwatch.children import ChildSpec, launch
-from maskwatch.supervisor import BackOff, Supervisor
+from maskwatch.supervisor import Supervisor
 from tests.support import wait_for
 
 SLEEP = "import time; time.sleep(600)"
@@ -101,7 +102,7 @@ def test_child_ends_with_its_parent_however_that_ends(tmp_path: Path, number: si
 
 
 def test_supervisor_restarts_a_real_process_and_ends_it() -> None:
-    supervisor = Supervisor(back_off=lambda: BackOff(0.05, 0.05))
+    supervisor = Supervisor(backoff=lambda: Backoff(0.05, 0.05))
     supervisor.add(python(SLEEP))
     try:
         first = supervisor.pid("child")

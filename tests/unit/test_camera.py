@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import ingest.camera
-from ingest.backoff import Backoff
 from ingest.camera import Camera
 from ingest.sender import Sender
+from maskwatch.backoff import Backoff
 from maskwatch.broker.messages import Hold, OfferStatus
 from maskwatch.errors import SourceAuthError, SourceLost, SourceUnsupported
 from maskwatch.media.frame import FrameSource, MediaFrame

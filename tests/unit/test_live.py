@@ -6,7 +6,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+import workers.live
 from maskwatch.arrays import Float32Array, UInt8Array
+from maskwatch.backoff import Backoff
 from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.messages import CameraInfo, Done, DoneStatus, Taken, TakenKind
 from maskwatch.errors import BrokerDown
@@ -15,7 +17,7 @@ from maskwatch.metrics import ProcessMetrics
 from maskwatch.service import Stop
 from maskwatch.types import Detection, FrameStatus, Profile
 from workers import live
-from workers.live import Backoff, BatchSize, LiveWorker
+from workers.live import BatchSize, LiveWorker
 from workers.models import WorkerModels
 
 JPEG = encode_jpeg(np.zeros((36, 64, 3), np.uint8))
@@ -98,8 +100,7 @@ class FakeModels:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Backoff, "FIRST_S", 0.001)
-    monkeypatch.setattr(Backoff, "MOST_S", 0.002)
+    monkeypatch.setattr(workers.live, "_backoff", lambda: Backoff(0.001, 0.002))
 
 
 def work(queue: FakeQueue, stop: Stop, beat: Callable[[], None] = lambda: None) -> FakeModels:
@@ -218,12 +219,3 @@ def test_lost_lease_halves_the_batch_and_good_batches_bring_it_back_slowly() -> 
     for _ in range(10 * BatchSize.RECOVER_AFTER):
         size.went_well()
     assert size.now == 8
-
-
-def test_backoff_doubles_to_a_bound_with_jitter_and_begins_anew() -> None:
-    waits = Backoff(lambda: 1.0)
-    assert [waits.next_s() for _ in range(8)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
-    waits.reset()
-    assert waits.next_s() == 0.1
-    least = Backoff(lambda: 0.0)
-    assert [least.next_s() for _ in range(2)] == [0.05, 0.1]

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 
 import pytest
 
+from maskwatch.backoff import Backoff
 from maskwatch.children import ChildSpec
 from maskwatch.errors import ConfigError
-from maskwatch.supervisor import BackOff, Supervisor
+from maskwatch.supervisor import Supervisor
 
 
 class FakeProcess:
@@ -74,8 +74,8 @@ def world() -> World:
     return World()
 
 
-def supervisor_in(world: World, jitter: Callable[[], float] = lambda: 1.0) -> Supervisor:
-    return Supervisor(world.start, lambda: world.now, world.pause, lambda: BackOff(1.0, 8.0, 30.0, jitter))
+def supervisor_in(world: World) -> Supervisor:
+    return Supervisor(world.start, lambda: world.now, world.pause, lambda: Backoff(1.0, 8.0, lambda: 0.5))
 
 
 def spec(name: str, rank: int = 0) -> ChildSpec:
@@ -87,25 +87,6 @@ def run_for(world: World, supervisor: Supervisor, seconds: float) -> None:
     while world.now < ends:
         world.pause(0.1)
         supervisor.tick()
-
-
-def test_back_off_doubles_to_its_cap() -> None:
-    back_off = BackOff(1.0, 8.0, 30.0, lambda: 1.0)
-    assert [back_off.delay_s(0.1) for _ in range(6)] == [1, 2, 4, 8, 8, 8]
-
-
-def test_back_off_begins_again_after_a_stable_run() -> None:
-    back_off = BackOff(1.0, 8.0, 30.0, lambda: 1.0)
-    for _ in range(4):
-        back_off.delay_s(1)
-    assert back_off.delay_s(31) == 1
-    assert back_off.delay_s(1) == 2
-
-
-def test_back_off_is_jittered() -> None:
-    delays = {BackOff().delay_s(0) for _ in range(20)}
-    assert len(delays) > 1
-    assert all(0.2 <= delay <= 0.3 for delay in delays)
 
 
 def test_dead_process_is_started_again_after_its_delay(world: World) -> None:
@@ -171,6 +152,20 @@ def test_exit_code_2_of_a_restart_is_a_crash_like_any_other(world: World) -> Non
     world.newest("ingest").code = 2
     run_for(world, supervisor, 3)
     assert world.starts("ingest") == 3
+
+
+def test_delays_grow_and_begin_again_after_a_stable_run(world: World) -> None:
+    supervisor = supervisor_in(world)
+    supervisor.add(spec("worker"))
+    waited = []
+    for ran_s in (0.0, 0.0, 0.0, 31.0):
+        run_for(world, supervisor, ran_s)
+        starts, died_at = world.starts("worker"), world.now
+        world.newest("worker").code = 1
+        while world.starts("worker") == starts:
+            run_for(world, supervisor, 0.1)
+        waited.append(world.now - died_at)
+    assert waited == pytest.approx([1, 2, 4, 1], abs=0.3)
 
 
 def test_restart_that_fails_is_tried_again(world: World) -> None:
