@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from maskwatch.backoff import Backoff
 from maskwatch.broker.messages import CameraView, Shown
 from maskwatch.errors import QueueError
 from web.bus import Bus
@@ -86,6 +86,7 @@ class Hub:
         self._closed = False
         self._heard_at = clock()
         self._failures = 0
+        self._backoff = Backoff(self._times.retry_s, self._times.retry_cap_s)
 
     def start(self) -> None:
         """Start the thread; it sleeps until somebody watches."""
@@ -157,6 +158,7 @@ class Hub:
         if self._failures:
             self._log.info("hub.recovered", failures=self._failures)
             self._failures = 0
+            self._backoff.reset()
         self._heard_at = self._clock()
         return max(0.005, self._times.tick_s - (self._clock() - began))
 
@@ -276,5 +278,4 @@ class Hub:
                 self._show(memory, camera, widths, no_broker(reason), self._clock(), is_new=False)
         except Exception:  # noqa: BLE001 - as in `step`; streams notice the silence by themselves
             self._log.exception("hub.failed")
-        longest_s = min(self._times.retry_cap_s, self._times.retry_s * 2.0 ** min(self._failures - 1, 10))
-        return longest_s * random.uniform(0.7, 1.0)
+        return self._backoff.next_s()
