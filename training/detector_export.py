@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["export_detector", "to_litert"]
 
-THRESHOLDS = {"score": 0.6, "low": 0.3, "overlap": 0.4}
+THRESHOLDS = {"score": 0.6, "overlap": 0.4}
 """Score of a detection; score that a tracker may go down to for a face it knows; overlap above which boxes are one."""
 
 

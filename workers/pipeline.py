@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -110,6 +110,8 @@ class _Turn:
     frame_bgr: UInt8Array | None = None
     note: str = ""
     detections: tuple[Detection, ...] = ()
+    score: float = 1.0
+    """From which on the detector calls it a detection."""
     before: CameraState | None = None
     """Its evidence is only right for a camera's first turn of a batch; see `_conclude`."""
     ended: tuple[int, ...] = ()
@@ -189,9 +191,9 @@ class Pipeline:
                     turn.note = detector
                 continue
             frames = [turn.frame_bgr for turn in group if turn.frame_bgr is not None]
-            found = detector.detect(frames, profile, min_score=self._options.track.low_score)
+            found = detector.detect(frames, profile, min_score=min(self._options.track.low_score, detector.score))
             for turn, detections in zip(group, found, strict=True):
-                turn.detections = detections
+                turn.detections, turn.score = detections, detector.score
 
     def _detector(self, name: str) -> Detector | str:
         """Return a detector, or why there is none."""
@@ -218,7 +220,8 @@ class Pipeline:
                 turn.step = Step(tracks, {})
             else:
                 size_wh = (turn.frame_bgr.shape[1], turn.frame_bgr.shape[0])
-                turn.step = advance(tracks, turn.detections, size_wh, item.media_time_s, self._options.track)
+                options = replace(self._options.track, high_score=turn.score)
+                turn.step = advance(tracks, turn.detections, size_wh, item.media_time_s, options)
             latest[item.camera] = CameraState(item.epoch, turn.step.tracks)
 
     def _classify(self, turns: Sequence[_Turn]) -> None:

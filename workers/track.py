@@ -53,7 +53,7 @@ class TrackOptions:
     """How tracks begin and end; docs/counts.md says on which videos the defaults were tried.
 
     Attributes:
-        high_score: detections from here on begin tracks.
+        high_score: detections from here on begin tracks; the pipeline puts the detector's own threshold here.
         low_score: detections from here on may continue a confirmed track.
         confirm_hits: detections that make a tentative track a person.
         confirm_s: seconds that they must span; at 30 fps three detections are nothing.

@@ -22,9 +22,11 @@ class Detector(Protocol):
 
     Attributes:
         name: one of `DETECTORS`.
+        score: its threshold of a detection, 0..1; what a score is worth differs from detector to detector.
     """
 
     name: str
+    score: float
 
     def detect(
         self, frames_bgr: Sequence[UInt8Array], profile: Profile, *, min_score: float | None = None

@@ -44,7 +44,7 @@ class HaarDetector:
 
     def __init__(self, score: float | None = None) -> None:
         self.name = "haar"
-        self._score = DEFAULT_SCORE if score is None else score
+        self.score = DEFAULT_SCORE if score is None else score
         folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
         path = Path(folder) / CASCADE
         if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
@@ -59,7 +59,7 @@ class HaarDetector:
         """Find the faces of a batch of frames, one after the other; see `Detector.detect`."""
         for index, frame in enumerate(frames_bgr):
             require_image_bgr(frame, f"frames_bgr[{index}]")
-        least = self._score if min_score is None else min_score
+        least = self.score if min_score is None else min_score
         return [self._detect_one(frame, profile, least) for frame in frames_bgr]
 
     def _detect_one(self, frame_bgr: UInt8Array, profile: Profile, least: float) -> tuple[Detection, ...]:

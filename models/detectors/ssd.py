@@ -48,7 +48,7 @@ class SsdDetector:
 
     def __init__(self, score: float | None = None) -> None:
         self.name = "ssd"
-        self._score = DEFAULT_SCORE if score is None else score
+        self.score = DEFAULT_SCORE if score is None else score
         if not hasattr(cv2.dnn, "readNetFromCaffe"):
             raise ModelError(
                 f"detector ssd: OpenCV {cv2.__version__} reads no Caffe files; install opencv-python-headless<5"
@@ -63,7 +63,7 @@ class SsdDetector:
         """Find the faces of a batch of frames; see `Detector.detect`. The profile changes nothing."""
         for index, frame in enumerate(frames_bgr):
             require_image_bgr(frame, f"frames_bgr[{index}]")
-        least = self._score if min_score is None else min_score
+        least = self.score if min_score is None else min_score
         results: list[tuple[Detection, ...]] = []
         for start in range(0, len(frames_bgr), MAX_BATCH):
             results += self._detect_batch(frames_bgr[start : start + MAX_BATCH], least)

@@ -57,6 +57,7 @@ def test_overlap_decides_what_is_found() -> None:
 
 class FixedDetector:
     name = "fixed"
+    score = 0.5
 
     def detect(
         self, frames_bgr: Sequence[UInt8Array], profile: Profile, *, min_score: float | None = None

@@ -77,6 +77,7 @@ class FakeModels:
 
     name = "fake"
     size_px = 32
+    score = 0.5
 
     def __init__(self) -> None:
         self.batches: list[int] = []

@@ -22,8 +22,9 @@ class FakeDetector:
 
     name = "fake"
 
-    def __init__(self, *found: Detection) -> None:
+    def __init__(self, *found: Detection, score: float = 0.5) -> None:
         self.found = found
+        self.score = score
         self.calls: list[tuple[int, Profile]] = []
 
     def detect(
@@ -105,6 +106,13 @@ def test_face_becomes_a_person_with_label_box_and_verdict(pipeline: Pipeline) ->
     assert person.box_unit == pytest.approx((100 / 640, 100 / 360, 160 / 640, 170 / 360), abs=1e-6)
     assert outputs[-1].result.model == "fake 1.0.0"
     assert outputs[-1].result.size_wh == (640, 360)
+
+
+@pytest.mark.parametrize(("threshold", "people"), [(0.5, 1), (0.6, 0)])
+def test_tracks_begin_at_the_threshold_of_the_camera_s_detector(threshold: float, people: int) -> None:
+    detector = FakeDetector(Detection(FACE.box_xyxy, 0.55), score=threshold)
+    outputs = follow(Pipeline(lambda _name: detector, FakeClassifier()), 6)
+    assert len(outputs[-1].result.people) == people
 
 
 def test_mask_put_on_changes_the_verdict(pipeline: Pipeline) -> None:
