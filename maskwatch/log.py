@@ -40,7 +40,8 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
     structlog.configure(
         processors=[*shared, _scrub_values, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        # One write a line: several processes share stderr, and what is written in parts gets mixed up.
+        logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.clear_contextvars()
