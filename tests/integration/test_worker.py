@@ -56,7 +56,7 @@ def test_frames_of_several_cameras_are_analysed_and_people_counted(
 ) -> None:
     holds = held(redis_client, "lobby", "door")
     with started_worker(redis_url, tmp_path) as worker:
-        assert registered(redis_client) == {"one"}
+        wait_for(lambda: registered(redis_client) == {"one"}, 20, "it has entered the book")
         analyse(redis_client, holds, 0, 8)
         shown = Viewer(redis_client).fetch(["lobby"])["lobby"]
         assert shown.result.status is FrameStatus.OK
