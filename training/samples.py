@@ -24,7 +24,7 @@ import structlog
 from pydantic import BaseModel, Field, ValidationError
 from tqdm import tqdm
 
-from maskwatch.arrays import UInt8Array
+from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import ConfigError, DecodeError
 from maskwatch.types import LABELS, MaskLabel
 from models.crop import MIN_FACE_PX
@@ -58,6 +58,10 @@ class Sample:
         patch_bgr: (h, w, 3) uint8, the face's surroundings.
         patch_box: the box in pixels of the patch.
         single: True for a one-face picture of a class folder.
+        landmarks_xy: (5, 2) float32 pixels of the patch, or None where the detector didn't find the face: right eye,
+            left eye, tip of the nose, right and left corner of the mouth, as the person has them.
+        found_box: the detector's own box of the face in pixels of the patch, or None where it didn't find it.
+        cluster: faces of near-duplicate pictures have the same number; -1 before `training.duplicates` has looked.
     """
 
     file: str
@@ -68,6 +72,9 @@ class Sample:
     patch_bgr: UInt8Array
     patch_box: tuple[float, float, float, float]
     single: bool
+    landmarks_xy: Float32Array | None = None
+    found_box: tuple[float, float, float, float] | None = None
+    cluster: int = -1
 
 
 class _Image(BaseModel):
