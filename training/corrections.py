@@ -6,8 +6,8 @@ compared; docs/accuracy.md says how many of the mistakes that are left are mista
 The file is JSON: the picture's name as `training.samples.Sample.file` has it, and a list of
 `{"box": [left, top, right, bottom] or null, "label": one of the labels or null}`. A box of null is the only face of a
 picture; a label of null takes the face out. `training/curated/labels.json` holds those of the public sets that the
-shipped classifier was trained on: the faces that version 1.0.0 disagreed with were looked at one by one, and left as they
-were unless the picture is clear.
+shipped classifier was trained on: the faces that version 1.0.0 disagreed with were looked at one by one, and left
+unless the picture is clear.
 """
 
 from __future__ import annotations
