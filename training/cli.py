@@ -43,7 +43,19 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--face-finder",
     type=_FILE,
-    help="YuNet ONNX file that finds the face in pictures of class folders. Left out: the middle is taken.",
+    help="YuNet ONNX file that finds faces in place of the shipped detector.",
+)
+@click.option(
+    "--corrections",
+    type=_FILE,
+    help="File of labels to learn from other than as labelled; see training/corrections.py.",
+)
+@click.option(
+    "--licence",
+    "licences",
+    metavar="SOURCE=TEXT",
+    multiple=True,
+    help="Licence of a source, for the list of pictures. Left out: what a file LICENCES beside the data says.",
 )
 @click.option("--epochs-head", type=int, default=2, show_default=True, help="Epochs with a frozen backbone.")
 @click.option("--epochs-fine", type=int, default=6, show_default=True, help="Epochs with the backbone learning.")
@@ -56,6 +68,12 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--rate-fine", type=float, default=2e-4, show_default=True, help="Learning rate of fine-tuning.")
 @click.option("--size", "size_px", type=int, default=128, show_default=True, help="Side of the network's input, px.")
 @click.option("--alpha", type=float, default=1.0, show_default=True, help="Width of MobileNetV2.")
+@click.option(
+    "--leave-out",
+    metavar="SOURCE",
+    multiple=True,
+    help="Source that is neither learned from nor chosen by. May be repeated.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of every random choice.")
 @click.option("--threads", type=int, default=0, help="TensorFlow's threads. Left out: all cores.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run in --out.")
@@ -115,14 +133,14 @@ def _train(settings: TrainSettings, resume: bool) -> Report:
     """
     from training.data import read_data
 
-    train, val = read_data(settings)
+    data = read_data(settings)
     try:
         from training.run import train_model
     except ImportError as error:
         raise ConfigError(
             f"train: {error.name or error} isn't installed; run: pip install 'maskwatch[train]'"
         ) from error
-    return train_model(settings, train, val, resume)
+    return train_model(settings, data.train, data.val, resume)
 
 
 def _summary(report: Report, out: Path) -> str:

@@ -18,7 +18,10 @@ class TrainSettings(BaseModel):
         val: folders to measure on.
         out: folder of the run.
         backbone: Keras weights file to start from; None downloads ImageNet's.
-        face_finder: YuNet ONNX file that finds the face in pictures of class folders; None takes the whole picture.
+        face_finder: YuNet ONNX file that finds faces in place of the shipped detector.
+        corrections: file of corrected labels; see `training.corrections`.
+        licences: "SOURCE=TEXT" each; see `training.licences`.
+        leave_out: sources that are neither learned from nor chosen by; see `training.data`.
         size_px: side of the network's input.
         alpha: width of MobileNetV2.
         epochs_head: epochs with a frozen backbone.
@@ -39,6 +42,9 @@ class TrainSettings(BaseModel):
     out: Path
     backbone: Path | None = None
     face_finder: Path | None = None
+    corrections: Path | None = None
+    licences: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
     size_px: Annotated[int, Field(ge=32, le=512, multiple_of=32)] = 128
     alpha: Annotated[float, Field(ge=0.35, le=1.4)] = 1.0
     epochs_head: Annotated[int, Field(ge=0, le=1000)] = 2
