@@ -12,7 +12,7 @@ from models.engines import EngineName, Network, load_network
 from models.manifest import ModelKind
 from models.registry import ModelEntry, Registry
 
-__all__ = ["DEFAULT_CLASSIFIER", "MaskClassifier", "build_mobilenet_v2", "load_classifier"]
+__all__ = ["DEFAULT_CLASSIFIER", "MaskClassifier", "build_mobilenet_v2", "classifier_from", "load_classifier"]
 
 DEFAULT_CLASSIFIER = "maskwatch-mask"
 """Name of the classifier that is shipped."""
@@ -82,7 +82,11 @@ def load_classifier(
         LabelMismatch: if it was made for other labels.
         EngineUnavailable: if the engine can't run on this machine.
     """
-    entry = (registry or Registry()).get(name)
+    return classifier_from((registry or Registry()).get(name), engine, threads)
+
+
+def classifier_from(entry: ModelEntry, engine: EngineName | str, threads: int = 1) -> MaskClassifier:
+    """Load the classifier of an entry; see `load_classifier`, which finds it by its name."""
     _require_classifier(entry)
     return MaskClassifier(load_network(entry, engine, threads=threads), entry.label)
 

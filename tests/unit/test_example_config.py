@@ -11,6 +11,7 @@ from maskwatch.settings import (
     CameraSettings,
     LogSettings,
     MetricsSettings,
+    ModelsSettings,
     RedisSettings,
     Settings,
     WebSettings,
@@ -39,6 +40,7 @@ def test_example_holds_every_key_there_is() -> None:
     assert set(data["cameras"]["lobby"]) == set(CameraSettings.model_fields)
     for key, model in (
         ("redis", RedisSettings),
+        ("models", ModelsSettings),
         ("worker", WorkerSettings),
         ("web", WebSettings),
         ("metrics", MetricsSettings),
