@@ -15,21 +15,21 @@ def sample() -> Sample:
 def test_augmented_faces_are_pictures_of_the_asked_size() -> None:
     rng = np.random.default_rng(0)
     for _ in range(100):
-        face = augmented_face(sample(), 48, rng)
+        face, _ = augmented_face(sample(), 48, rng)
         assert face.shape == (48, 48, 3)
         assert face.dtype == np.uint8
         assert face.flags.c_contiguous
 
 
 def test_same_seed_gives_the_same_face() -> None:
-    first, second = (augmented_face(sample(), 48, np.random.default_rng(5)) for _ in range(2))
+    first, second = (augmented_face(sample(), 48, np.random.default_rng(5))[0] for _ in range(2))
     assert (first == second).all()
 
 
 def test_faces_differ_from_one_another_and_the_sample_is_untouched() -> None:
     original, rng = sample(), np.random.default_rng(0)
     before = original.patch_bgr.copy()
-    faces = [augmented_face(original, 32, rng) for _ in range(20)]
+    faces = [augmented_face(original, 32, rng)[0] for _ in range(20)]
     assert len({face.tobytes() for face in faces}) == 20
     assert (original.patch_bgr == before).all()
 
