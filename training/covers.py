@@ -13,8 +13,7 @@ import cv2
 import numpy as np
 
 from maskwatch.arrays import Float32Array, UInt8Array
-from training.drawn import CANVAS_SCALE, rounded
-from training.facemap import Canvas, FaceMap, paint, skin_bgr
+from training.facemap import Canvas, FaceMap, paint, rounded, skin_bgr
 
 __all__ = ["cover_mouth", "cover_top"]
 
@@ -39,7 +38,7 @@ def cover_mouth(patch_bgr: UInt8Array, landmarks_xy: Float32Array, rng: np.rando
     face = FaceMap.from_landmarks(landmarks_xy)
     if face is None:
         return patch_bgr
-    canvas = Canvas(_scale(face), LOW_X, LOW_Y)
+    canvas = Canvas.over(face, LOW_X, LOW_Y)
     skin = skin_bgr(patch_bgr, face)
     kinds: tuple[Callable[[Canvas, Float32Array, np.random.Generator], None], ...] = (
         _hand, _hand, _mug, _scarf, _beard, _phone,
@@ -68,7 +67,7 @@ def cover_top(
     """
     face = FaceMap.from_landmarks(landmarks_xy) if landmarks_xy is not None else None
     face = face or FaceMap.from_box(box_xyxy)
-    canvas = Canvas(_scale(face), HIGH_X, HIGH_Y)
+    canvas = Canvas.over(face, HIGH_X, HIGH_Y)
     (_glasses, _hat, _visor, _fringe)[int(rng.integers(4))](canvas, rng)
     _roughen(canvas, rng)
     return paint(patch_bgr, _before(face), canvas, rng, shadow=rng.uniform(0.1, 0.4))
@@ -77,10 +76,6 @@ def cover_top(
 def _before(face: FaceMap) -> FaceMap:
     """Return the map of things that are before a face and not on it: they bend less around the head."""
     return replace(face, slope=face.slope * 0.5)
-
-
-def _scale(face: FaceMap) -> float:
-    return min(CANVAS_SCALE[1], max(CANVAS_SCALE[0], face.unit_px))
 
 
 def _any_colour(rng: np.random.Generator) -> Float32Array:
