@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from maskwatch.arrays import UInt8Array
-from training.duplicates import cluster_hashes, difference_hash
+from training.duplicates import difference_hash, near_pairs, number_clusters, with_clusters
+from training.samples import Sample
 
 
 def picture(seed: int, side: int = 200) -> UInt8Array:
     """Draw smooth clouds, as photographs are in the large."""
     coarse = np.random.default_rng(seed).integers(0, 256, (9, 9, 3)).astype(np.uint8)
     return np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def cluster_hashes(hashes: Sequence[bytes]) -> NDArray[np.int64]:
+    return number_clusters(len(hashes), near_pairs(hashes))
 
 
 def compressed(image: UInt8Array) -> UInt8Array:
@@ -81,3 +89,16 @@ def test_many_pictures_are_clustered_across_blocks() -> None:
 
 def test_no_pictures_have_no_clusters() -> None:
     assert cluster_hashes([]).tolist() == []
+
+
+def test_photograph_cut_in_two_ways_is_one_cluster() -> None:
+    photograph, other = picture(7, 320), picture(8, 320)
+
+    def cut(image: UInt8Array, name: str, left: int) -> Sample:
+        part = np.ascontiguousarray(image[:, left : left + 280])
+        box = (140.0 - left, 120.0, 240.0 - left, 220.0)
+        return Sample(name, "web", 0, name, box, part, box, single=False, picture_hash=difference_hash(part))
+
+    one, two, three = cut(photograph, "a", 0), cut(photograph, "b", 40), cut(other, "c", 0)
+    assert cluster_hashes([one.picture_hash, two.picture_hash]).tolist() == [0, 1]
+    assert [sample.cluster for sample in with_clusters([one, two, three, one])] == [0, 0, 1, 0]
