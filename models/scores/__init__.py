@@ -13,7 +13,7 @@ from models.scores.detection import (
     end_to_end_figures,
 )
 from models.scores.figure import Figure
-from models.scores.pairing import JudgedPicture, Pairs, longest_sides, overlaps, pair
+from models.scores.pairing import JudgedPicture, Pairs, overlaps, pair, shorter_sides
 from models.scores.report import FaceSetFigures, SceneFigures, SceneGroup, face_set_figures, scene_figures
 
 __all__ = [
@@ -34,8 +34,8 @@ __all__ = [
     "detection_figures",
     "end_to_end_figures",
     "face_set_figures",
-    "longest_sides",
     "overlaps",
     "pair",
     "scene_figures",
+    "shorter_sides",
 ]

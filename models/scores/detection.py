@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from typing_extensions import TypedDict
 
 from maskwatch.types import LABELS, MaskLabel
-from models.crop import MIN_FACE_PX
 from models.scores.figure import Figure, Float64Array, Resampling, figure, ratio
-from models.scores.pairing import Pairs
+from models.scores.pairing import LEAST_PX, Pairs
 
 __all__ = [
     "MAIN",
     "SIZES",
+    "SMALL",
     "DetectionFigures",
     "EndToEndFigures",
     "FaceSizes",
@@ -28,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class FaceSizes:
-    """Which faces a figure is about, by the longest side of their box.
+    """Which faces a figure is about, by the shorter side of their box.
 
     Attributes:
         least_px: the smallest that count.
@@ -43,12 +43,14 @@ class FaceSizes:
         return (px >= self.least_px) & (px < self.below_px)
 
 
-MAIN = FaceSizes(MIN_FACE_PX)
+MAIN = FaceSizes(LEAST_PX)
 """The faces that the main figures are about; smaller ones are labelled by guess."""
 
+SMALL = f"under_{LEAST_PX}"
+
 SIZES = {
-    f"under_{MIN_FACE_PX}": FaceSizes(0, MIN_FACE_PX),
-    f"{MIN_FACE_PX}_to_48": FaceSizes(MIN_FACE_PX, 48),
+    SMALL: FaceSizes(0, LEAST_PX),
+    f"{LEAST_PX}_to_48": FaceSizes(LEAST_PX, 48),
     "48_to_96": FaceSizes(48, 96),
     "from_96": FaceSizes(96),
 }
@@ -69,6 +71,7 @@ class DetectionFigures(TypedDict):
         false_positives_per_image_unboxed_removed: the same without those that are faces which nobody labelled, where
             these were listed by hand.
         ap50: average precision at an intersection over union of 0.5, over all thresholds.
+        under_24_px: the same of the faces that are too small for the main figures.
     """
 
     faces: int
@@ -77,6 +80,7 @@ class DetectionFigures(TypedDict):
     false_positives_per_image: Figure
     false_positives_per_image_unboxed_removed: NotRequired[Figure]
     ap50: Figure
+    under_24_px: NotRequired[DetectionFigures]
 
 
 class EndToEndFigures(TypedDict):

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskwatch.arrays import Float32Array, Int32Array
-from models.crop import MIN_FACE_PX
 from models.scores.figure import Int64Array
 
-__all__ = ["JudgedPicture", "Pairs", "longest_sides", "overlaps", "pair"]
+__all__ = ["LEAST_PX", "JudgedPicture", "Pairs", "overlaps", "pair", "shorter_sides"]
+
+LEAST_PX = 24
+"""Shorter side of a face from which on it counts in the main figures; the labels of smaller ones are guesses."""
 
 _Kind = TypeVar("_Kind", bound=np.generic)
 
@@ -53,10 +55,10 @@ class Pairs:
         pictures: how many there are.
         face_picture: (F,) the picture of each face.
         face_label: (F,) index into `LABELS`.
-        face_px: (F,) longest side.
+        face_px: (F,) shorter side.
         face_found: (F,) its detection, or -1.
         found_picture: (D,) the picture of each detection.
-        found_px: (D,) longest side.
+        found_px: (D,) shorter side.
         found_score: (D,).
         found_face: (D,) its face, or -1.
         found_unboxed: (D,) whether it is a face that nobody labelled.
@@ -79,7 +81,7 @@ class Pairs:
 def pair(pictures: Sequence[JudgedPicture], min_overlap: float) -> Pairs:
     """Give each detection, best score first, the free face that it overlaps most.
 
-    Faces of at least `MIN_FACE_PX` come first, then smaller ones, then faces that nobody labelled; one detection a face
+    Faces of at least `LEAST_PX` come first, then smaller ones, then faces that nobody labelled; one detection a face
     and one face a detection. What a lower threshold adds changes no pair above it, so one pairing serves all
     thresholds.
 
@@ -101,10 +103,10 @@ def pair(pictures: Sequence[JudgedPicture], min_overlap: float) -> Pairs:
         pictures=len(pictures),
         face_picture=np.repeat(numbers, [len(one.labels) for one in pictures]),
         face_label=_joined([one.labels for one in pictures], np.int64),
-        face_px=_joined([longest_sides(one.boxes_xyxy) for one in pictures], np.float32),
+        face_px=_joined([shorter_sides(one.boxes_xyxy) for one in pictures], np.float32),
         face_found=_joined(face_found, np.int64),
         found_picture=np.repeat(numbers, [len(one.scores) for one in pictures]),
-        found_px=_joined([longest_sides(one.found_xyxy) for one in pictures], np.float32),
+        found_px=_joined([shorter_sides(one.found_xyxy) for one in pictures], np.float32),
         found_score=_joined([one.scores for one in pictures], np.float32),
         found_face=_joined(found_face, np.int64),
         found_unboxed=_joined(unboxed, np.bool_),
@@ -118,7 +120,7 @@ def _joined(parts: Sequence[NDArray[Any]], dtype: type[_Kind]) -> NDArray[_Kind]
 
 def _pair_one(one: JudgedPicture, min_overlap: float) -> tuple[Int64Array, Int64Array, NDArray[np.bool_]]:
     """Return the detection of each face, the face of each detection (-1: none), and what is a face without a label."""
-    small = longest_sides(one.boxes_xyxy) < MIN_FACE_PX
+    small = shorter_sides(one.boxes_xyxy) < LEAST_PX
     rank = np.concatenate([np.where(small, 1, 0), np.full(len(one.unboxed_xyxy), 2)])
     places = np.concatenate([one.boxes_xyxy, one.unboxed_xyxy])
     overlap = overlaps(one.found_xyxy, places)
@@ -149,9 +151,9 @@ def overlaps(boxes_xyxy: Float32Array, others_xyxy: Float32Array) -> Float32Arra
     return share
 
 
-def longest_sides(boxes_xyxy: Float32Array) -> Float32Array:
-    """Return the longest side of each box: (N, 4) to (N,) pixels."""
-    sides: Float32Array = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).max(axis=1)
+def shorter_sides(boxes_xyxy: Float32Array) -> Float32Array:
+    """Return the shorter side of each box: (N, 4) to (N,) pixels."""
+    sides: Float32Array = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).min(axis=1)
     return sides
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NotRequired
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +13,14 @@ from models.scores.classification import ClassificationFigures, classification_f
 from models.scores.detection import (
     MAIN,
     SIZES,
+    SMALL,
     DetectionFigures,
     EndToEndFigures,
     FaceSizes,
     detection_figures,
     end_to_end_figures,
 )
-from models.scores.pairing import JudgedPicture, longest_sides, pair
+from models.scores.pairing import JudgedPicture, pair, shorter_sides
 
 __all__ = ["AP_OVERLAP", "FaceSetFigures", "SceneFigures", "SceneGroup", "face_set_figures", "scene_figures"]
 
@@ -54,7 +54,7 @@ class FaceSetFigures(TypedDict):
     pictures: int
     classification: ClassificationFigures
     by_source: dict[str, ClassificationFigures]
-    by_face_size: NotRequired[dict[str, ClassificationFigures]]
+    by_face_size: dict[str, ClassificationFigures]
 
 
 def scene_figures(
@@ -85,11 +85,13 @@ def scene_figures(
         )
 
     sources = sorted({one.source for one in pictures})
-    return SceneFigures(
+    figures = SceneFigures(
         **group(pictures, MAIN),
         by_source={name: group([one for one in pictures if one.source == name], MAIN) for name in sources},
         by_face_size={name: group(pictures, sizes) for name, sizes in SIZES.items()},
     )
+    figures["detection"]["under_24_px"] = figures["by_face_size"][SMALL]["detection"]
+    return figures
 
 
 def face_set_figures(
@@ -108,7 +110,7 @@ def face_set_figures(
         sources: N names.
         unknown_below: highest probability below which a face's label counts as unknown.
     """  # fmt: skip
-    px, names = longest_sides(boxes_xyxy), np.asarray(sources)
+    px, names = shorter_sides(boxes_xyxy), np.asarray(sources)
     large = MAIN.holds(px)
 
     def group(chosen: NDArray[np.bool_]) -> ClassificationFigures:

@@ -197,9 +197,9 @@ def test_a_detection_prefers_a_face_that_counts_to_a_small_one() -> None:
     assert pairs.face_found.tolist() == [-1, 0]
 
 
-def test_the_longest_side_decides_the_size() -> None:
+def test_the_shorter_side_decides_the_size() -> None:
     assert FaceSizes(24, 48).holds(np.array([23.9, 24, 47.9, 48], np.float32)).tolist() == [False, True, True, False]
-    one = picture([((0, 0, 20, 30), WORN)], [])
+    one = picture([((0, 0, 23, 30), WORN), ((50, 0, 74, 24), WORN)], [])
     assert detection_figures(pair([one], 0.35), pair([one], 0.5), 0.5)["faces"] == 1
 
 
