@@ -98,7 +98,7 @@ def draw_mask(
     canvas = Canvas.over(face, X_RANGE, Y_RANGE)
     fabric, _, usual = KINDS[int(rng.choice(len(KINDS), p=[share for _, share, _ in KINDS]))]
     if wrong and rng.random() < HANGING:
-        outline, loops = _hanging(rng)
+        outline, loops = _hanging(float(face.slope[0]), rng)
     else:
         nose = face.seen_at(landmarks_xy[2])[1]
         mouth = face.seen_at(landmarks_xy[3:].mean(axis=0))[1]
@@ -170,9 +170,9 @@ def _slipped(usual: HalfOutline, top: float, bottom: float, rng: np.random.Gener
     return _whole(half, rng)
 
 
-def _hanging(rng: np.random.Generator) -> tuple[Outline, list[Outline]]:
-    """Return outline and loop of a mask that hangs from one ear, seen from its narrow side."""
-    side = rng.choice((-1.0, 1.0))
+def _hanging(turn: float, rng: np.random.Generator) -> tuple[Outline, list[Outline]]:
+    """Return outline and loop of a mask that hangs from one ear, seen from its narrow side: the nearer ear, if any."""
+    side = rng.choice((-1.0, 1.0)) if abs(turn) < 0.2 else -np.sign(turn)
     middle, width, top = rng.uniform(0.75, 1.05), rng.uniform(0.18, 0.42), rng.uniform(0.6, 0.95)
     long = rng.uniform(0.8, 1.25)
     lean = rng.uniform(-0.12, 0.2)
