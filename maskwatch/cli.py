@@ -25,6 +25,7 @@ SUMMARIES = {
     "web": "Serve the site, the streams, the API and the metrics.",
     "check": "Check the configuration and this machine.",
     "detect": "Annotate images, folders, videos or a webcam.",
+    "evaluate": "Measure detector and classifier on labelled pictures.",
     "train": "Train a classifier from labelled pictures.",
     "models": "List and verify the models that are here.",
 }

@@ -115,7 +115,13 @@ def detect(
 @click.option("--detector", default="maskwatch", show_default=True, help="What finds the faces.")
 @click.option("--classifier", default="maskwatch-mask", show_default=True, help="What tells how masks are worn.")
 @_ENGINE
-@click.option("--models", type=click.Path(path_type=Path), metavar="DIR", help="Folder of models beside the shipped.")
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Models beside the shipped  [default: as configured]",
+)
+@config_option
 @click.option(
     "--iou",
     type=click.FloatRange(0, 1, min_open=True),
@@ -134,6 +140,7 @@ def evaluate(
     classifier: str,
     engine: str | None,
     models: Path | None,
+    config: Path | None,
     iou: float,
     as_json: bool,
 ) -> None:
@@ -148,8 +155,9 @@ def evaluate(
     from workers.evaluate_verb import EvaluateRequest, run_evaluate
 
     request = EvaluateRequest(
-        scenes, images, faces, unboxed, profile, detector, classifier, engine or "auto", models, iou, as_json
-    )
+        scenes, images, faces, unboxed, profile, detector, classifier, engine or "auto",
+        models or settings_from(config).models_folder, iou, as_json,
+    )  # fmt: skip
     sys.exit(run_evaluate(request))
 
 
