@@ -112,7 +112,7 @@ def split_data(
     dropped = [sample for sample in learned if sample.cluster in crossing]
     if dropped:
         structlog.get_logger().warning(
-            "training.near_duplicates_dropped", faces=len(dropped), pictures=len({sample.sha256 for sample in dropped})
+            "training.near_duplicates_dropped", faces=len(dropped), pictures=len({sample.file for sample in dropped})
         )
     return Data(
         [sample for sample in learned if sample.cluster not in crossing],

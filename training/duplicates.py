@@ -39,8 +39,8 @@ MOST_BITS = 20
 """Two pictures that differ in at most so many of 256 bits are near-duplicates."""
 
 MOST_FACE_BITS = 30
-"""The same for faces. Looked at by eye in the public sets: up to here nineteen of twenty pairs of other pictures are cuts
-of one photograph, up to 42 half of them."""
+"""The same for faces. Looked at by eye in the public sets: up to here nineteen of twenty pairs of other pictures are
+cuts of one photograph, up to 42 half of them."""
 
 LEAST_TEXTURE = 64
 """A picture with fewer neighbours that differ is too plain to be told from others by its hash."""

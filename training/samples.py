@@ -157,14 +157,12 @@ def _faces(loaded: _Loaded, found: Sequence[Detection]) -> list[Sample]:
     """Cut the faces of one picture that are large enough to be told apart."""
     height, width = loaded.picture_bgr.shape[:2]
     if loaded.labelled.single:
-        if max(height, width) < MIN_FACE_PX:
-            return []
         largest = max(found, key=lambda face: _longest(face.box_xyxy), default=None)
-        box = largest.box_xyxy if largest else _middle(width, height)
-        label = loaded.labelled.faces[0].label
-        return [_cut(loaded, box, label, largest, difference_hash(loaded.picture_bgr))]
-    faces = [(face.box_xyxy, face.label) for face in loaded.labelled.faces if face.box_xyxy is not None]
-    own = assign_detections([box for box, _ in faces], found)
+        faces = [(largest.box_xyxy if largest else _middle(width, height), loaded.labelled.faces[0].label)]
+        own = [largest]
+    else:
+        faces = [(face.box_xyxy, face.label) for face in loaded.labelled.faces if face.box_xyxy is not None]
+        own = assign_detections([box for box, _ in faces], found)
     look = difference_hash(loaded.picture_bgr)
     return [
         _cut(loaded, box, label, detection, look)

@@ -112,6 +112,14 @@ def test_finder_says_where_the_face_of_a_single_picture_is(tmp_path: Path) -> No
     assert missed.found_box is None
 
 
+def test_small_face_in_a_single_picture_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "with_mask").mkdir()
+    for name in ("far", "near"):
+        cv2.imwrite(str(tmp_path / "with_mask" / f"{name}.png"), np.zeros((100, 100, 3), np.uint8))
+    found = [(detection(40, 20, 60, 43),), (detection(40, 20, 60, 44),)]
+    assert [sample.file for sample in read_folder(tmp_path, lambda _: found)] == [f"{tmp_path.name}/with_mask/near.png"]
+
+
 def test_finder_is_asked_in_batches_and_each_picture_gets_its_answer(tmp_path: Path) -> None:
     (tmp_path / "with_mask").mkdir()
     for number in range(20):
