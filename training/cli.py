@@ -140,7 +140,7 @@ def _train(settings: TrainSettings, resume: bool) -> Report:
         raise ConfigError(
             f"train: {error.name or error} isn't installed; run: pip install 'maskwatch[train]'"
         ) from error
-    return train_model(settings, data.train, data.val, resume)
+    return train_model(settings, data, resume)
 
 
 def _summary(report: Report, out: Path) -> str:

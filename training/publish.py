@@ -11,7 +11,8 @@ from maskwatch.types import LABELS
 from models.manifest import EngineName, FileSpec, InputSpec, Manifest, ModelKind, OutputSpec
 from models.registry import Registry, sha256_of
 from training.card import card_text
-from training.report import DATA_LIST, REPORT, Report
+from training.datalist import DATA_LIST
+from training.report import REPORT, Report
 
 __all__ = ["FLOAT_LITERT", "INT8_LITERT", "KERAS_FILE", "describe", "publish"]
 

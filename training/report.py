@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import platform
-from collections import Counter
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from maskwatch.types import LABELS
 from training.export import Parity
 from training.fit import EpochRecord
 from training.measure import Figures
-from training.samples import Sample
 from training.settings import TrainSettings
 
-__all__ = ["DATA_LIST", "REPORT", "Report", "named_settings", "versions", "write_data_list"]
+__all__ = ["REPORT", "Report", "named_settings", "versions"]
 
-REPORT, DATA_LIST = "report.json", "data.csv.gz"
+REPORT = "report.json"
 
 
 class Report(BaseModel):
@@ -52,15 +45,15 @@ class Report(BaseModel):
 def named_settings(settings: TrainSettings) -> dict[str, str | int | float | list[str] | None]:
     """Return settings with paths cut to their last two parts."""
     cut = {
-        name: _short(value) if isinstance(value, Path) else [_short(path) for path in value]
+        name: _short(value) if isinstance(value, Path) else [_short(one) for one in value]
         for name, value in settings
         if isinstance(value, Path | tuple)
     }
     return {**settings.model_dump(), **cut}
 
 
-def _short(path: Path) -> str:
-    return "/".join(path.resolve().parts[-2:])
+def _short(value: Path | str) -> str:
+    return "/".join(value.resolve().parts[-2:]) if isinstance(value, Path) else value
 
 
 def versions() -> dict[str, str]:
@@ -82,21 +75,3 @@ def _backend_version(backend: str) -> str:
     import importlib
 
     return str(importlib.import_module(backend).__version__)
-
-
-def write_data_list(path: Path, train: Sequence[Sample], val: Sequence[Sample]) -> None:
-    """Write one line per picture: split, file, source, sha256, and how many faces of each label were used.
-
-    The same faces give the same bytes.
-    """
-    rows: dict[tuple[str, str, str, str], Counter[int]] = {}
-    for split, samples in (("train", train), ("val", val)):
-        for sample in samples:
-            key = (split, sample.file, sample.source, sample.sha256)
-            rows.setdefault(key, Counter())[sample.label] += 1
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("split", "file", "source", "sha256", *LABELS))
-    for key in sorted(rows):
-        writer.writerow((*key, *(rows[key][label] for label in range(len(LABELS)))))
-    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))

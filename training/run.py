@@ -14,27 +14,27 @@ from maskwatch.arrays import Float32Array, UInt8Array
 from models.engines import EngineName, load_network
 from models.registry import ModelEntry, sha256_of
 from training.batches import plain_faces
+from training.data import Data
+from training.datalist import DATA_LIST, write_data_list
+from training.datareport import write_data_report
 from training.export import CALIBRATION_FACES, export_float, export_int8, parity
 from training.fit import BEST, Progress, fit, predict
 from training.measure import figures_by_source
 from training.plots import plot_confusion, plot_curves
 from training.publish import FLOAT_LITERT, INT8_LITERT, KERAS_FILE, describe
-from training.report import DATA_LIST, REPORT, Report, named_settings, versions, write_data_list
+from training.report import REPORT, Report, named_settings, versions
 from training.samples import Sample, count_labels
 from training.settings import TrainSettings
 
 __all__ = ["train_model"]
 
 
-def train_model(
-    settings: TrainSettings, train: Sequence[Sample], val: Sequence[Sample], resume: bool = False
-) -> Report:
+def train_model(settings: TrainSettings, data: Data, resume: bool = False) -> Report:
     """Train, export, measure, and write everything into the run's folder.
 
     Args:
         settings: of the run.
-        train: faces to learn from; see `training.data`.
-        val: faces to measure on.
+        data: faces to learn from and to measure on.
         resume: go on with an interrupted run in the same folder.
 
     Returns:
@@ -46,11 +46,13 @@ def train_model(
     """
     _limit_threads(settings.threads)
     settings.out.mkdir(parents=True, exist_ok=True)
+    train, val = data.train, data.val
     progress = fit(settings, train, val, resume)
     model = keras.saving.load_model(settings.out / BEST, compile=False, safe_mode=True)
     model.save(settings.out / KERAS_FILE)
     _export(model, settings, train)
-    write_data_list(settings.out / DATA_LIST, train, val)
+    write_data_list(settings.out / DATA_LIST, data)
+    write_data_report(settings.out / "data", data)
     report = _measure(model, settings, progress, train, val)
     (settings.out / REPORT).write_text(report.model_dump_json(indent=1) + "\n")
     plot_curves(report.epochs, settings.out / "curves.png")

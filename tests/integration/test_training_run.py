@@ -39,7 +39,7 @@ def test_data_list_names_each_picture_with_its_checksum(tiny_run: TinyRun) -> No
     assert len(rows) == 30
     first = next(row for row in rows if row["file"] == "train/with_mask/0.png")
     assert first["sha256"] == sha256_of(tiny_run.data / "with_mask" / "0.png")
-    assert (first["split"], first["source"], first["with_mask"]) == ("train", "drawn", "1")
+    assert (first["split"], first["source"], first["label"], first["faces"]) == ("train", "drawn", "with_mask", "1")
 
 
 def test_installed_model_passes_the_registry(tiny_run: TinyRun) -> None:
