@@ -112,7 +112,7 @@ def _figures(report: Report) -> str:
     lines = [
         "",
         "## Figures",
-        "On the validation faces, 95 % intervals in brackets (Wilson; bootstrap for the balanced one).",
+        "On the validation faces, 95 % intervals in brackets (bootstrap).",
     ]
     for file, sources in report.figures.items():
         lines += [
@@ -144,7 +144,7 @@ def _row(source: str, measured: Figures) -> str:
         measured["two_class_accuracy"],
         measured["balanced_accuracy"],
         measured["recall"][wrong],
-        measured["precision"][wrong] if measured["recall"][wrong]["count"] else measured["recall"][wrong],
+        measured["precision"][wrong] if measured["recall"][wrong]["n"] else measured["recall"][wrong],
     )
     return f"| {source} | {measured['faces']} | " + " | ".join(_rate(rate) for rate in rates) + " |"
 

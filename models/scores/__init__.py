@@ -11,6 +11,8 @@ from models.scores.detection import (
     FaceSizes,
     detection_figures,
     end_to_end_figures,
+    false_positives,
+    found_faces,
 )
 from models.scores.figure import Figure
 from models.scores.pairing import JudgedPicture, Pairs, overlaps, pair, shorter_sides
@@ -34,6 +36,8 @@ __all__ = [
     "detection_figures",
     "end_to_end_figures",
     "face_set_figures",
+    "false_positives",
+    "found_faces",
     "overlaps",
     "pair",
     "scene_figures",

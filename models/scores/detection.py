@@ -23,6 +23,8 @@ __all__ = [
     "average_precision",
     "detection_figures",
     "end_to_end_figures",
+    "false_positives",
+    "found_faces",
 ]
 
 
@@ -110,7 +112,11 @@ def detection_figures(
         seed: of the bootstrap.
     """
     resampling = Resampling(pairs.pictures, seed)
-    counts, found, false = sizes.holds(pairs.face_px), _found(pairs, threshold), _false(pairs, threshold, sizes)
+    counts, found, false = (
+        sizes.holds(pairs.face_px),
+        found_faces(pairs, threshold),
+        false_positives(pairs, threshold, sizes),
+    )
     label = np.eye(len(LABELS))[pairs.face_label]
     faces = resampling.sums(pairs.face_picture, label * counts[:, None])
     hits = resampling.sums(pairs.face_picture, label * (counts & found)[:, None])
@@ -129,14 +135,22 @@ def detection_figures(
     return figures
 
 
-def _found(pairs: Pairs, threshold: float) -> NDArray[np.bool_]:
-    """Return (F,) whether a face has a detection of at least this score."""
+def found_faces(pairs: Pairs, threshold: float) -> NDArray[np.bool_]:
+    """Say which faces were found.
+
+    Returns:
+        (F,) bool: True where a face has a detection of at least this score.
+    """
     scores = np.append(pairs.found_score, -np.inf)  # -1, nobody, is the last
     return np.asarray(scores[pairs.face_found] >= threshold)
 
 
-def _false(pairs: Pairs, threshold: float, sizes: FaceSizes) -> NDArray[np.bool_]:
-    """Return (D,) whether a detection is of this score and size and no labelled face."""
+def false_positives(pairs: Pairs, threshold: float, sizes: FaceSizes) -> NDArray[np.bool_]:
+    """Say which detections are wrong.
+
+    Returns:
+        (D,) bool: True where a detection is of at least this score, of these sizes, and no labelled face.
+    """
     return (pairs.found_face < 0) & (pairs.found_score >= threshold) & sizes.holds(pairs.found_px)
 
 
@@ -157,7 +171,7 @@ def average_precision(pairs: Pairs, sizes: FaceSizes, resampling: Resampling) ->
         Everingham et al., "The Pascal Visual Object Classes Challenge: A Retrospective", IJCV 2015, section 3.2.
     """
     right = _of_size(pairs, sizes)
-    order = np.flatnonzero(right | _false(pairs, -np.inf, sizes))
+    order = np.flatnonzero(right | false_positives(pairs, -np.inf, sizes))
     order = order[np.argsort(-pairs.found_score[order], kind="stable")]
     right, picture = right[order], pairs.found_picture[order]
     faces = resampling.sums(pairs.face_picture, sizes.holds(pairs.face_px))
@@ -187,7 +201,7 @@ def end_to_end_figures(pairs: Pairs, threshold: float, sizes: FaceSizes = MAIN, 
     is_label = np.arange(len(LABELS))
     said = chances.argmax(axis=1)[:, None] == is_label
     right = said & paired[:, None] & (truth[:, None] == is_label)
-    claims = said & (paired | _false(pairs, threshold, sizes))[:, None]
+    claims = said & (paired | false_positives(pairs, threshold, sizes))[:, None]
     faces = sizes.holds(pairs.face_px)[:, None] & (pairs.face_label[:, None] == is_label)
     hits, claimed = resampling.sums(pairs.found_picture, right), resampling.sums(pairs.found_picture, claims)
     wanted = resampling.sums(pairs.face_picture, faces)
