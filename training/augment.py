@@ -92,9 +92,8 @@ def augmented_face(
 ) -> tuple[UInt8Array, int]:
     """Cut a face with a jittered box and change it at random; bare faces may get a mask and with it another label.
 
-    Of faces drawn in the shares w, b and i of with_mask, without_mask and incorrect_mask (`batches.draw_epoch` draws by
-    the faces' own labels), and with landmarks for all bare ones, this returns about w + 0.17 b, 0.65 b and i + 0.17 b:
-    0.40, 0.35 and 0.25 become 0.46, 0.23 and 0.31.
+    Of faces chosen in the shares w, b and i of with_mask, without_mask and incorrect_mask, and with landmarks for all
+    bare ones, it returns about w + 0.17 b, 0.65 b and i + 0.17 b; `batches.shares_to_draw` chooses accordingly.
 
     Args:
         sample: the face.
