@@ -17,6 +17,9 @@ __all__ = ["DEFAULT_CLASSIFIER", "MaskClassifier", "build_mobilenet_v2", "classi
 DEFAULT_CLASSIFIER = "maskwatch-mask"
 """Name of the classifier that is shipped."""
 
+UNKNOWN = "unknown"
+"""The manifest's threshold below which a classifier can't tell."""
+
 DROPOUT = 0.3
 
 
@@ -26,12 +29,13 @@ class MaskClassifier:
     Args:
         network: the loaded network: one output, (N, 3) probabilities.
         name: name and version of the model, e.g. "maskwatch-mask 1.0.0".
+        unknown_below: highest probability below which the answer is `unknown`, 0..1; 0 always answers.
 
     Raises:
         ModelError: if the network's input isn't square or it has other outputs.
     """
 
-    def __init__(self, network: Network, name: str) -> None:
+    def __init__(self, network: Network, name: str, unknown_below: float = 0.0) -> None:
         width, height = network.size_wh
         if width != height or len(network.output_names) != 1:
             raise ModelError(
@@ -40,6 +44,7 @@ class MaskClassifier:
             )
         self.name = name
         self.size_px = width
+        self.unknown_below = unknown_below
         self._network = network
 
     def classify(self, faces_rgb: UInt8Array) -> Float32Array:
@@ -88,7 +93,8 @@ def load_classifier(
 def classifier_from(entry: ModelEntry, engine: EngineName | str, threads: int = 1) -> MaskClassifier:
     """Load the classifier of an entry; see `load_classifier`, which finds it by its name."""
     _require_classifier(entry)
-    return MaskClassifier(load_network(entry, engine, threads=threads), entry.label)
+    unknown_below = entry.manifest.thresholds.get(UNKNOWN, 0.0)
+    return MaskClassifier(load_network(entry, engine, threads=threads), entry.label, unknown_below)
 
 
 def _require_classifier(entry: ModelEntry) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,11 +40,13 @@ class ActiveModel(_Part):
         name: of the model.
         version: when it was activated; for people.
         manifest_sha256: of its manifest at that time. What is loaded later must be what was looked at then.
+        activation: different for each activation, so that one more of the same model makes workers load it again.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]
     version: Annotated[str, Field(max_length=50)]
     manifest_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    activation: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
 class Active(_Part):
@@ -135,7 +138,10 @@ class ModelStore:
         kind = entry.manifest.kind
         is_default = entry.folder.parent == SHIPPED_ROOT and entry.manifest.name == SHIPPED[kind]
         chosen = ActiveModel(
-            name=entry.manifest.name, version=entry.manifest.version, manifest_sha256=entry.manifest_sha256
+            name=entry.manifest.name,
+            version=entry.manifest.version,
+            manifest_sha256=entry.manifest_sha256,
+            activation=secrets.token_hex(8),
         )
         with self._locked():
             self._write(self.active().model_copy(update={kind.value: None if is_default else chosen}))

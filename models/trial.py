@@ -1,7 +1,7 @@
 """Trying a model in a process of its own, before a worker trusts it.
 
 A checksum says that a file is the one that its manifest names, not that it is harmless: runtimes are large C++
-programs, and a crafted file may crash them, never end, or ask for all the memory there is. Here only a child ends by it.
+programs, and a crafted file may crash them, never end, or ask for all the memory there is. Here a child ends by it.
 """
 
 from __future__ import annotations

@@ -73,6 +73,7 @@ def worker(config: Path | None, name: str | None, engine: str | None) -> None:
     help="Work the detector is given.",
 )
 @_ENGINE
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def detect(
     inputs: tuple[str, ...],
@@ -82,6 +83,7 @@ def detect(
     detector: str,
     profile: str,
     engine: str | None,
+    config: Path | None,
     as_json: bool,
 ) -> None:
     """Annotate images, folders, videos or a webcam.
@@ -93,12 +95,15 @@ def detect(
     People are followed through a video and judged over time. A single picture has no before and after: there the
     verdict is the label, where it is clear enough, and unknown otherwise.
 
+    The models are the active ones (`maskwatch models list`); of the configuration only models.dir counts.
+
     An input that can't be read is reported, the others go on, and the exit code is 1.
     """
     _limit_threads(1)
+    folder = settings_from(config).models_folder
     from workers.detect_verb import DetectRequest, run_detect
 
-    request = DetectRequest(inputs, out, show, every, detector, profile, engine or "auto", as_json)
+    request = DetectRequest(inputs, out, show, every, detector, profile, engine or "auto", as_json, folder)
     sys.exit(run_detect(request))
 
 

@@ -21,6 +21,7 @@ class FakeDetector:
     """Finds faces where the test says; one batch is one entry of `calls`."""
 
     name = "fake"
+    model = "fake-face 2.0.0"
 
     def __init__(self, *found: Detection, score: float = 0.5) -> None:
         self.found = found
@@ -39,6 +40,7 @@ class FakeClassifier:
 
     name = "fake 1.0.0"
     size_px = SIDE
+    unknown_below = 0.0
 
     def __init__(self) -> None:
         self.calls: list[int] = []

@@ -1,0 +1,80 @@
+"""Faces that nobody labelled, and what was taken for one: lists that were checked by eye.
+
+The scenes' labels leave out faces, mostly blurred, turned or half hidden ones in the background. A detector that finds
+one is right, so training on it as background is wrong, and counting it as a false positive is unfair. `curated/`
+holds what a detector of ours found in the scenes that no label covers, sorted by eye.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from maskwatch.arrays import Float32Array
+from maskwatch.errors import ConfigError
+from training.detector_data import Scene
+
+__all__ = ["Unboxed", "add_unboxed", "read_unboxed"]
+
+_GROUPS = ("faces", "doubtful", "not_faces")
+
+
+@dataclass(frozen=True, slots=True)
+class Unboxed:
+    """Places by picture name, (N, 4) float32 pixels xyxy each.
+
+    Attributes:
+        faces: faces without a label, printed ones too.
+        doubtful: what the eye couldn't decide: too blurred, too much hidden, or half a face.
+        not_faces: no faces: hands, cloth, signs, the backs of heads.
+    """
+
+    faces: Mapping[str, Float32Array]
+    doubtful: Mapping[str, Float32Array]
+    not_faces: Mapping[str, Float32Array]
+
+
+def read_unboxed(file: Path) -> Unboxed:
+    """Read a list: JSON, gzipped if the name ends so, `{"faces": {picture: [[l, t, r, b], ...]}, ...}`.
+
+    Raises:
+        ConfigError: if it is missing or has another form.
+    """
+    try:
+        content = json.loads(gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_text())
+        groups = {
+            group: {name: np.array(boxes, np.float32).reshape(-1, 4) for name, boxes in content[group].items()}
+            for group in _GROUPS
+        }
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{file}: expected JSON with {', '.join(_GROUPS)}, each a picture's name to its boxes, received {error!r}; "
+            "give training/curated/unboxed-train.json.gz"
+        ) from error
+    return Unboxed(**groups)
+
+
+def add_unboxed(scenes: Sequence[Scene], unboxed: Unboxed) -> None:
+    """Tell scenes which places to ignore and which are decoys; changes the scenes.
+
+    Faces and doubtful places are neither face nor background. They aren't made faces to learn from: whether such a
+    face gets a label differs from picture to picture, and their boxes are a detector's. A decoy that touches a
+    labelled face is left out, because what is wrong there is the box and not the place.
+    """
+    for scene in scenes:
+        name = scene.path.name
+        ignored = [group[name] for group in (unboxed.faces, unboxed.doubtful) if name in group]
+        scene.ignore_xyxy = np.concatenate([scene.ignore_xyxy, *ignored])
+        decoys = unboxed.not_faces.get(name, np.zeros((0, 4), np.float32))
+        scene.decoys_xyxy = decoys[[not _touches(box, scene.boxes_xyxy) for box in decoys]]
+
+
+def _touches(box: Float32Array, others: Float32Array) -> bool:
+    """Tell whether a tenth of the box or more lies in one of the others."""
+    sides = np.minimum(others[:, 2:], box[2:]) - np.maximum(others[:, :2], box[:2])
+    return bool(np.any(np.prod(np.maximum(sides, 0), axis=1) >= 0.1 * np.prod(box[2:] - box[:2])))
