@@ -62,14 +62,14 @@ def read_unboxed(file: Path) -> Unboxed:
 def add_unboxed(scenes: Sequence[Scene], unboxed: Unboxed) -> None:
     """Tell scenes which places to ignore and which are decoys; changes the scenes.
 
-    Faces and doubtful places are neither face nor background. They aren't made faces to learn from: whether such a
-    face gets a label differs from picture to picture, and their boxes are a detector's. A decoy that touches a
-    labelled face is left out, because what is wrong there is the box and not the place.
+    Faces are neither face nor background. They aren't made faces to learn from: whether such a face gets a label
+    differs from picture to picture, and their boxes are a detector's. Doubtful places are background: where the eye
+    can't tell, a detector should be unsure. A decoy that touches a labelled face is left out, because what is wrong
+    there is the box and not the place.
     """
     for scene in scenes:
         name = scene.path.name
-        ignored = [group[name] for group in (unboxed.faces, unboxed.doubtful) if name in group]
-        scene.ignore_xyxy = np.concatenate([scene.ignore_xyxy, *ignored])
+        scene.ignore_xyxy = np.concatenate([scene.ignore_xyxy, unboxed.faces.get(name, scene.ignore_xyxy[:0])])
         decoys = unboxed.not_faces.get(name, np.zeros((0, 4), np.float32))
         scene.decoys_xyxy = decoys[[not _touches(box, scene.boxes_xyxy) for box in decoys]]
 

@@ -12,7 +12,7 @@ from training.detector_data import Scene
 from training.unboxed import add_unboxed, read_unboxed
 
 LISTS = Path(__file__).parents[2] / "training" / "curated"
-EMPTY = {"faces": {}, "doubtful": {}, "not_faces": {}}
+EMPTY: dict[str, dict[str, list[list[float]]]] = {"faces": {}, "doubtful": {}, "not_faces": {}}
 
 
 def scene_of(name: str, boxes: list[list[float]]) -> Scene:
@@ -21,7 +21,7 @@ def scene_of(name: str, boxes: list[list[float]]) -> Scene:
     return Scene(Path(name), faces, (1,) * len(boxes), marks, np.zeros((0, 4), np.float32))
 
 
-def test_faces_and_doubtful_places_are_ignored_and_the_rest_are_decoys(tmp_path: Path) -> None:
+def test_faces_are_ignored_doubtful_places_are_background_and_the_rest_are_decoys(tmp_path: Path) -> None:
     content = {
         "faces": {"a.jpg": [[1, 2, 3, 4]]},
         "doubtful": {"a.jpg": [[5, 6, 7, 8]]},
@@ -30,7 +30,7 @@ def test_faces_and_doubtful_places_are_ignored_and_the_rest_are_decoys(tmp_path:
     (tmp_path / "list.json").write_text(json.dumps(content))
     known, unknown = scene_of("a.jpg", []), scene_of("b.jpg", [])
     add_unboxed([known, unknown], read_unboxed(tmp_path / "list.json"))
-    assert known.ignore_xyxy.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    assert known.ignore_xyxy.tolist() == [[1, 2, 3, 4]]
     assert known.decoys_xyxy.tolist() == [[50, 50, 60, 60]]
     assert unknown.ignore_xyxy.shape == unknown.decoys_xyxy.shape == (0, 4)
 
