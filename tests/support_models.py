@@ -105,7 +105,7 @@ def train_tiny(folder: Path) -> TinyRun:
     subprocess.run([sys.executable, "-c", MAKE_BACKBONE, str(backbone)], check=True, capture_output=True, timeout=280)
     data = write_class_folders(folder / "drawn" / "train", 8)
     write_class_folders(folder / "drawn" / "val", 2, seed=1)
-    size = ("--size", "64", "--alpha", "0.35", "--backbone", backbone, "--threads", "1")
+    size = ("--size", "64", "--alpha", "0.35", "--backbone-weights", backbone, "--threads", "1")
     # Only the last layers learn: tracing the gradient of all of them would take most of the time.
     options = (*size, "--fine-from", "Conv_1", "--epochs-head", "0", "--epoch-faces", "24", "--batch", "8")
     install = ("--install", "tiny", "--install-version", "0.1.0", "--models", folder / "models")

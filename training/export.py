@@ -14,7 +14,6 @@ from typing_extensions import TypedDict
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import ModelError
-from models.classifier import build_mobilenet_v2
 
 __all__ = ["Parity", "export_float", "export_int8", "parity"]
 
@@ -45,14 +44,13 @@ def export_float(model: Any, path: Path) -> None:
     path.write_bytes(_convert(_converter(model)))
 
 
-def export_int8(model: Any, path: Path, faces: UInt8Array, alpha: float) -> None:
+def export_int8(model: Any, path: Path, faces: UInt8Array) -> None:
     """Write a `.tflite` whose weights and activations are int8, with uint8 input and output.
 
     Args:
-        model: the classifier, from `build_mobilenet_v2`.
+        model: the classifier.
         path: the file to write.
         faces: (N, S, S, 3) uint8 RGB training crops; at most `CALIBRATION_FACES` are used.
-        alpha: width of the model's backbone.
 
     Raises:
         ModelError: if TensorFlow isn't the backend, or the converter fails.
@@ -63,15 +61,24 @@ def export_int8(model: Any, path: Path, faces: UInt8Array, alpha: float) -> None
     """
     import tensorflow as tf
 
-    twin = build_mobilenet_v2(faces.shape[1], alpha, None, input_dtype="float32")
-    twin.set_weights(model.get_weights())
-    converter = _converter(twin)
+    converter = _converter(float_twin(model))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _calibration(faces)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.uint8
     path.write_bytes(_convert(converter))
+
+
+def float_twin(model: Any) -> Any:
+    """Return the same network with float32 input: the converter can quantise no other."""
+    config = model.get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] == "InputLayer":
+            layer["config"]["dtype"] = "float32"
+    twin = type(model).from_config(config)
+    twin.set_weights(model.get_weights())
+    return twin
 
 
 def _converter(model: Any) -> Any:

@@ -77,7 +77,7 @@ def _export(model: Any, settings: TrainSettings, train: Sequence[Sample]) -> Non
     faces = plain_faces([train[i] for i in chosen], settings.size_px)
     with contextlib.redirect_stdout(sys.stderr):
         export_float(model, settings.out / FLOAT_LITERT)
-        export_int8(model, settings.out / INT8_LITERT, faces, settings.alpha)
+        export_int8(model, settings.out / INT8_LITERT, faces)
 
 
 def _measure(

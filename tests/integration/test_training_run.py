@@ -78,7 +78,7 @@ def test_resume_with_other_settings_is_refused(tiny_run: TinyRun) -> None:
     [
         (("--data", "nowhere"), "data folder nowhere: not found"),
         (("--data", "drawn", "--size", "100"), "--size: Input should be a multiple of 32, received 100"),
-        (("--data", "odd"), "received some_other_class"),
+        (("--data", "odd"), "received 'some_other_class'"),
         (("--data", "empty"), "expected pictures, received none"),
     ],
 )
