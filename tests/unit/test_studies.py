@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from maskwatch.errors import ConfigError
+from models.scores import classification_figures
+from tests.support_faces import bare_sample
+from training.augment import AUGMENTATIONS
+from training.data import Data
+from training.samples import Sample
+from training.settings import TrainSettings
+from training.studies import Outcome, ablation_variants, average_precision, source_variants, table
+
+SETTINGS = TrainSettings(data=(Path("d"),), val=(Path("v"),), out=Path("o"), two_class_sources=("web",))
+
+
+def faces(source: str, *labels: int, split: str = "train") -> list[Sample]:
+    """Return samples of a source, each of a picture of its own."""
+    made = []
+    for number, label in enumerate(labels):
+        name = f"{split}/{source}-{number}"
+        made.append(replace(bare_sample(label), source=source, file=name, sha256=name))
+    return made
+
+
+def data(train: list[Sample], val: list[Sample]) -> Data:
+    return Data(train, val, [], [], {}, {})
+
+
+def test_ablation_switches_every_part_off_alone_and_in_groups() -> None:
+    variants = ablation_variants(SETTINGS, data(faces("web", 0, 1, 2), faces("web", 0, split="val")))
+    off = {variant.settings.without for variant in variants}
+    assert {()} | {(name,) for name in AUGMENTATIONS} | {AUGMENTATIONS} <= off
+    assert len({variant.name for variant in variants}) == len(variants)
+    assert [variant.name for variant in variants if not variant.settings.two_class_sources] == [
+        "two-class sources taken at their word"
+    ]
+    assert all(set(variant.measured) == {"validation"} for variant in variants)
+
+
+def test_each_source_is_left_out_once_and_measured_on_the_same_faces_as_with_it() -> None:
+    web, other = faces("web", 0, 1, split="val"), faces("other", 1, split="val")
+    train = faces("web", 0, 1, 2) + faces("other", 0, 1) + faces("third", 0, 1)
+    with_all, *without = source_variants(SETTINGS, data(train, web + other))
+    assert [variant.settings.leave_out for variant in without] == [("other",), ("third",), ("web",)]
+    for variant in without:
+        (source,) = variant.settings.leave_out
+        learned = variant.data.train + variant.data.val
+        assert source not in {sample.source for sample in learned}
+        measured = [sample.file for sample in variant.measured[source]]
+        if source == "third":
+            assert len(measured) == 2  # it has no validation faces, so all of its faces are measured
+        else:
+            assert measured == [sample.file for sample in with_all.measured[source]]
+
+
+def test_only_source_can_not_be_left_out() -> None:
+    with pytest.raises(ConfigError, match="nothing would be left"):
+        source_variants(SETTINGS, data(faces("web", 0, 1), faces("web", 0, split="val")))
+
+
+def test_average_precision_is_one_for_a_perfect_order_and_needs_a_true_one() -> None:
+    truth = np.array([True, False, True, False])
+    assert average_precision(truth, np.array([0.9, 0.1, 0.8, 0.2], np.float32)) == 1.0
+    assert average_precision(truth, np.array([0.1, 0.9, 0.2, 0.8], np.float32)) == pytest.approx(
+        (1 / 3 + 2 / 4) / 2, 0.01
+    )
+    assert average_precision(np.zeros(3, bool), np.zeros(3, np.float32)) is None
+
+
+def test_table_has_a_row_a_set_and_says_how_far_seeds_lie_apart() -> None:
+    chances = np.eye(3, dtype=np.float32)
+    runs = [
+        Outcome(
+            name="all on",
+            seed=seed,
+            recipe={},
+            learned={},
+            figures={"validation": classification_figures([0, 1, 2], chances)},
+            wrong_ap={"validation": ap},
+        )
+        for seed, ap in ((1, 0.5), (2, 0.7))
+    ]
+    rows = table(runs, {"all on": ("validation",)}).splitlines()
+    assert len(rows) == 3
+    assert "0.600 ± 0.100" in rows[2]
+    assert rows[2].endswith("| 2 |")
