@@ -132,13 +132,12 @@ def merit(detector: FaceNetworkDetector, scenes: Sequence[Scene]) -> dict[str, f
 
     The mean over both profiles and two overlaps (0.35, and 0.5 to see how well boxes fit) of recall at the lowest
     threshold that gives no more false positives a picture than the profile is allowed; twice as many at 0.5, because
-    a box that fits badly counts as one. What lies on an ignored place counts as nothing. Recall is half that of all
+    a box that fits badly counts as one. What lies on an ignored place isn't one. Recall is half that of all
     faces, half the mean over labels.
     """
     values, result = [], {}
     for profile in Profile:
         found = find_in_scenes(detector, scenes, profile, float(_SCORES[0]))
-        found = [_without_ignored(scene, some) for scene, some in zip(scenes, found, strict=True)]
         for overlap, allowed in ((0.35, 1.0), (0.5, 2.0)):
             row = _at_rate(scenes, found, profile, overlap, allowed * _FALSE_POSITIVES[profile])
             hits = sum(row.recall[label] * count for label, count in row.faces.items())
@@ -149,14 +148,6 @@ def merit(detector: FaceNetworkDetector, scenes: Sequence[Scene]) -> dict[str, f
     return {"merit": float(np.mean(values)), **result}
 
 
-def _without_ignored(scene: Scene, found: Sequence[Detection]) -> tuple[Detection, ...]:
-    """Leave out detections that are an ignored place rather than a labelled face."""
-    boxes = [np.array(one.box_xyxy, np.float32) for one in found]
-    on_place = [_overlaps(scene.ignore_xyxy, box).max(initial=0) for box in boxes]
-    on_face = [_overlaps(scene.boxes_xyxy, box).max(initial=0) for box in boxes]
-    return tuple(one for one, place, face in zip(found, on_place, on_face, strict=True) if place < max(0.35, face))
-
-
 def _at_rate(
     scenes: Sequence[Scene], found: Sequence[Sequence[Detection]], profile: Profile, overlap: float, allowed: float
 ) -> DetectionScores:
@@ -165,7 +156,7 @@ def _at_rate(
     while low < high:
         middle = (low + high) // 2
         row = score_detections(scenes, found, profile, float(_SCORES[middle]), overlap)
-        low, high = (low, middle) if row.false_positives <= allowed else (middle + 1, high)
+        low, high = (low, middle) if row.false_positives_unboxed_removed <= allowed else (middle + 1, high)
     return score_detections(scenes, found, profile, float(_SCORES[low]), overlap)
 
 
@@ -249,7 +240,7 @@ class _Trainer:
 
 
 def train_detector(
-    data: Path, start: Path, out: Path, plan: TrainingPlan, unboxed: Path | None = None, earlier: Path | None = None
+    data: Path, start: Path, out: Path, plan: TrainingPlan, unboxed: Sequence[Path] = (), earlier: Path | None = None
 ) -> Path:
     """Run the training, or go on with one that was interrupted.
 
@@ -258,7 +249,7 @@ def train_detector(
         start: the published network, see `training.detector_port`.
         out: folder of the run; `state.npz` in it is resumed, `best.keras` and `report.json` are written.
         plan: what to do.
-        unboxed: list of faces that nobody labelled in the training scenes, see `training.unboxed`.
+        unboxed: lists of faces that nobody labelled, see `training.unboxed`.
         earlier: a `.keras` file of an earlier run, to go on from instead of `start`, which then only teaches.
 
     Returns:
@@ -277,9 +268,8 @@ def train_detector(
     keras.utils.set_random_seed(plan.seed)
     scenes, held = split_scenes(read_scenes(data / "train.json"))
     published = load_published(start, scale=_PIXEL_SCALE)
-    teach(detector_of(published), scenes, ignore=unboxed is None)
-    if unboxed is not None:
-        add_unboxed([*scenes, *held], read_unboxed(unboxed))
+    teach(detector_of(published), scenes, ignore=not unboxed)
+    add_unboxed([*scenes, *held], read_unboxed(*unboxed))
     log.info("detector.taught", landmarks=_known_landmarks(scenes), ignored=sum(len(s.ignore_xyxy) for s in scenes))
     steps = max(1, len(scenes) // plan.batch)
     first = load_published(start, scale=_PIXEL_SCALE) if earlier is None else _for_training(earlier)
@@ -292,7 +282,8 @@ def train_detector(
     batches = _ahead(SceneSampler(scenes, plan.size_px, plan.seed + trainer.steps_done).batches(plan.batch))
     while trainer.progress < 1:
         _run_epoch(trainer, batches, steps, held, out)
-    _report(data, out, plan, published)
+    before = load_published(start, scale=_PIXEL_SCALE) if earlier is None else _for_training(earlier)
+    _report(data, out, plan, before, unboxed)
     return out / "best.keras"
 
 
@@ -354,15 +345,16 @@ def _known_landmarks(scenes: Sequence[Scene]) -> int:
     return int(sum(np.isfinite(scene.landmarks_xy[:, 0, 0]).sum() for scene in scenes))
 
 
-def _report(data: Path, out: Path, plan: TrainingPlan, published: keras.Model) -> None:
+def _report(data: Path, out: Path, plan: TrainingPlan, before: keras.Model, unboxed: Sequence[Path]) -> None:
     """Write what was done, and the figures on the validation scenes before and after."""
     import keras
 
     scenes = read_scenes(data / "val.json")
+    add_unboxed(scenes, read_unboxed(*unboxed))
     best = keras.saving.load_model(out / "best.keras", compile=False)
     figures = {
         name: [asdict(row) for row in evaluate_detector(detector_of(model), scenes)]
-        for name, model in (("before", published), ("after", best))
+        for name, model in (("before", before), ("after", best))
     }
     history = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
     report = {"plan": asdict(plan), "validation": figures, "history": history}
@@ -382,7 +374,9 @@ def _report(data: Path, out: Path, plan: TrainingPlan, published: keras.Model) -
 @click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True)
 @click.option("--earlier", type=click.Path(path_type=Path), default=None, help="Go on from this .keras file.")
 @click.option("--freeze-stem", is_flag=True, help="Leave the first layers as they are: twice as fast.")
-@click.option("--unboxed", type=click.Path(path_type=Path), default=None, help="List of faces that nobody labelled.")
+@click.option(
+    "--unboxed", type=click.Path(path_type=Path), multiple=True, help="List of faces that nobody labelled; repeatable."
+)
 def main(
     data: Path,
     start: Path,
@@ -392,7 +386,7 @@ def main(
     batch: int,
     learning_rate: float,
     seed: int,
-    unboxed: Path | None,
+    unboxed: tuple[Path, ...],
     earlier: Path | None,
     freeze_stem: bool,
 ) -> None:

@@ -15,6 +15,7 @@ from models.manifest import EngineName
 from models.registry import Registry
 from models.scores import MAIN, JudgedPicture, false_positives, found_faces, pair
 from training.detector_data import Scene, read_scenes
+from training.unboxed import add_unboxed, read_unboxed
 
 __all__ = ["DetectionScores", "evaluate_detector", "find_in_scenes", "format_table", "score_detections"]
 
@@ -42,6 +43,7 @@ class DetectionScores:
     faces: dict[str, int]
     recall: dict[str, float]
     false_positives: float
+    false_positives_unboxed_removed: float
 
     @property
     def mean_recall(self) -> float:
@@ -74,7 +76,7 @@ def score_detections(
     counts, hits = MAIN.holds(pairs.face_px), found_faces(pairs, min_score)
     faces = np.bincount(pairs.face_label[counts], minlength=len(LABELS))
     found_of = np.bincount(pairs.face_label[counts & hits], minlength=len(LABELS))
-    false = int(false_positives(pairs, min_score, MAIN).sum())
+    false = false_positives(pairs, min_score, MAIN)
     return DetectionScores(
         profile.value,
         min_score,
@@ -82,7 +84,8 @@ def score_detections(
         len(scenes),
         {label.value: int(faces[at]) for at, label in enumerate(LABELS)},
         {label.value: round(float(found_of[at] / max(faces[at], 1)), 4) for at, label in enumerate(LABELS)},
-        round(false / max(len(scenes), 1), 4),
+        round(int(false.sum()) / max(len(scenes), 1), 4),
+        round(int((false & ~pairs.found_unboxed).sum()) / max(len(scenes), 1), 4),
     )
 
 
@@ -98,6 +101,7 @@ def _judged(scene: Scene, detections: Sequence[Detection], min_score: float) -> 
         found_xyxy=np.array([one.box_xyxy for one in kept], np.float32).reshape(-1, 4),
         scores=np.array([one.score for one in kept], np.float32),
         said=np.full((len(kept), len(LABELS)), np.nan, np.float32),
+        unboxed_xyxy=scene.ignore_xyxy,
     )
 
 
@@ -128,13 +132,14 @@ def format_table(rows: Sequence[DetectionScores]) -> str:
     """Lay out scores as a Markdown table."""
     names = [label.value for label in LABELS]
     lines = [
-        f"| profile | score | IoU | {' | '.join(names)} | false positives a picture |",
-        "| --- | --: | --: |" + " --: |" * (len(names) + 1),
+        f"| profile | score | IoU | {' | '.join(names)} | false positives a picture | unboxed faces removed |",
+        "| --- | --: | --: |" + " --: |" * (len(names) + 2),
     ]
     for row in rows:
         shares = " | ".join(f"{row.recall[name]:.3f}" for name in names)
         lines.append(
-            f"| {row.profile} | {row.min_score:g} | {row.min_overlap:g} | {shares} | {row.false_positives:.2f} |"
+            f"| {row.profile} | {row.min_score:g} | {row.min_overlap:g} | {shares} | {row.false_positives:.3f} "
+            f"| {row.false_positives_unboxed_removed:.3f} |"
         )
     return "\n".join(lines)
 
@@ -146,6 +151,7 @@ def format_table(rows: Sequence[DetectionScores]) -> str:
 @click.option("--models", type=click.Path(path_type=Path), default=None, help="Folder of models; default: the shipped.")
 @click.option("--score", "scores", type=float, multiple=True, default=(0.3, 0.5, 0.6), show_default=True)
 @click.option("--overlap", type=float, default=0.35, show_default=True, help="IoU from which a face counts as found.")
+@click.option("--unboxed", type=click.Path(path_type=Path), default=None, help="Faces that nobody labelled.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def main(
     data: Path,
@@ -154,11 +160,15 @@ def main(
     models: Path | None,
     scores: tuple[float, ...],
     overlap: float,
+    unboxed: Path | None,
     as_json: bool,
 ) -> None:
     """Print recall by label and false positives of a detector on labelled scenes."""
     loaded = load_detector(detector, engine, registry=Registry(models))
-    rows = evaluate_detector(loaded, read_scenes(data), min_scores=scores, min_overlap=overlap)
+    scenes = read_scenes(data)
+    if unboxed is not None:
+        add_unboxed(scenes, read_unboxed(unboxed))
+    rows = evaluate_detector(loaded, scenes, min_scores=scores, min_overlap=overlap)
     if as_json:
         import json
 

@@ -39,24 +39,37 @@ class Unboxed:
     not_faces: Mapping[str, Float32Array]
 
 
-def read_unboxed(file: Path) -> Unboxed:
-    """Read a list: JSON, gzipped if the name ends so, `{"faces": {picture: [[l, t, r, b], ...]}, ...}`.
+def read_unboxed(*files: Path) -> Unboxed:
+    """Read lists and join them.
+
+    Args:
+        files: JSON, gzipped if the name ends so: `{"faces": {picture: [[l, t, r, b], ...]}, "doubtful": ...,
+            "not_faces": ...}`, or the faces alone: `{picture: [[l, t, r, b], ...]}`.
 
     Raises:
-        ConfigError: if it is missing or has another form.
+        ConfigError: if one is missing or has another form.
     """
-    try:
-        content = json.loads(gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_text())
-        groups = {
-            group: {name: np.array(boxes, np.float32).reshape(-1, 4) for name, boxes in content[group].items()}
-            for group in _GROUPS
-        }
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(
-            f"{file}: expected JSON with {', '.join(_GROUPS)}, each a picture's name to its boxes, received {error!r}; "
-            "give training/curated/unboxed-train.json.gz"
-        ) from error
+    groups: dict[str, dict[str, Float32Array]] = {group: {} for group in _GROUPS}
+    for file in files:
+        try:
+            content = json.loads(gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_text())
+            parts = content if content.keys() == groups.keys() else {_GROUPS[0]: content}
+            for group, pictures in parts.items():
+                groups[group] |= {name: _boxes(boxes) for name, boxes in pictures.items()}
+        except (OSError, EOFError, ValueError, TypeError, AttributeError) as error:
+            raise ConfigError(
+                f"{file}: expected JSON with {', '.join(_GROUPS)}, each a picture's name to its boxes, or one of those "
+                f"alone, received {error!r}; give a list like those in training/curated"
+            ) from error
     return Unboxed(**groups)
+
+
+def _boxes(boxes: object) -> Float32Array:
+    """Make (N, 4) float32 of a list of boxes; ValueError if it isn't one."""
+    array = np.asarray(boxes, np.float32)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise ValueError(f"{boxes} is no list of boxes")
+    return array
 
 
 def add_unboxed(scenes: Sequence[Scene], unboxed: Unboxed) -> None:

@@ -43,7 +43,7 @@ def test_decoy_on_a_labelled_face_is_left_out(tmp_path: Path) -> None:
     assert scene.decoys_xyxy.tolist() == [[100, 10, 130, 40]]
 
 
-@pytest.mark.parametrize("content", [b"no json", json.dumps({"faces": {}}).encode(), b"[]"])
+@pytest.mark.parametrize("content", [b"no json", b'{"faces": {}}', b'{"a.jpg": [1, 2]}', b"[]"])
 def test_list_of_another_form_is_refused(tmp_path: Path, content: bytes) -> None:
     for name, data in (("list.json", content), ("list.json.gz", gzip.compress(content)), ("bad.json.gz", b"\x1f\x8b")):
         (tmp_path / name).write_bytes(data)
@@ -64,7 +64,7 @@ def test_list_of_the_public_scenes_holds_together() -> None:
     assert (boxes[:, 2:] > boxes[:, :2]).all()
 
 
-def test_list_of_the_validation_scenes_is_boxes_by_picture() -> None:
-    content = json.loads((LISTS / "unboxed-val.json").read_text())
-    assert sum(len(boxes) for boxes in content.values()) == 119
-    assert all(len(box) == 4 and box[2] > box[0] and box[3] > box[1] for boxes in content.values() for box in boxes)
+def test_list_of_faces_alone_joins_the_other() -> None:
+    unboxed = read_unboxed(LISTS / "unboxed-train.json.gz", LISTS / "unboxed-val.json")
+    assert sum(map(len, unboxed.faces.values())) == 445 + 119
+    assert sum(map(len, unboxed.not_faces.values())) == 350
