@@ -6,7 +6,7 @@ and isn't shipped: give it by its path.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from tqdm import tqdm
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import ConfigError
 from maskwatch.labelled import LabelledPicture
+from maskwatch.labelled.pictures import Box
 from maskwatch.media import read_image
 from maskwatch.types import LABELS, MaskLabel
 from models.detectors.decode import suppress
@@ -132,8 +133,16 @@ def _decode(raw: Float32Array, anchors: Float32Array) -> Float32Array:
     return np.concatenate([centres - half, centres + half], axis=1)
 
 
-def judge_with_aizoo(pictures: Sequence[LabelledPicture], detector: AizooDetector) -> list[JudgedPicture]:
-    """Look at scenes with it; of the labelled faces it is asked nothing, because it takes whole pictures only."""
+def judge_with_aizoo(
+    pictures: Sequence[LabelledPicture], detector: AizooDetector, unboxed: Mapping[str, Sequence[Box]]
+) -> list[JudgedPicture]:
+    """Look at scenes with it; of the labelled faces it is asked nothing, because it takes whole pictures only.
+
+    Args:
+        pictures: with boxes.
+        detector: loaded.
+        unboxed: faces that nobody labelled, by the picture's file name.
+    """
     judged = []
     for picture in tqdm(pictures, unit="picture", disable=None, leave=False):
         found = detector.find(read_image(picture.path))
@@ -148,6 +157,7 @@ def judge_with_aizoo(pictures: Sequence[LabelledPicture], detector: AizooDetecto
                 found_xyxy=found.boxes_xyxy,
                 scores=found.scores,
                 said=found.chances,
+                unboxed_xyxy=np.array(unboxed.get(picture.path.name, []), np.float32).reshape(-1, 4),
             )
         )
     return judged

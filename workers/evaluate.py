@@ -82,32 +82,38 @@ def judge_scenes(
     least = min(LEAST_SCORE, detector.score)
     for batch, frames in _read(pictures, judgement.damaged):
         found = detector.detect(frames, profile, min_score=least)
-        boxes = [_boxes([face.box_xyxy for face in picture.faces if face.box_xyxy is not None]) for picture in batch]
-        found_boxes = [_boxes([one.box_xyxy for one in detections]) for detections in found]
-        asked = [_reaching(detections, detector.score) for detections in found]
-        wanted = [
-            np.concatenate([drawn, ours[:number]])
-            for drawn, ours, number in zip(boxes, found_boxes, asked, strict=True)
+        drawn = [_boxes([face.box_xyxy for face in picture.faces if face.box_xyxy is not None]) for picture in batch]
+        asked = [[one.box_xyxy for one in detections if one.score >= detector.score] for detections in found]
+        wanted = [np.concatenate([theirs, _boxes(ours)]) for theirs, ours in zip(drawn, asked, strict=True)]
+        chances = _classify(classifier, frames, wanted)
+        judgement.pictures += [
+            _judged(*parts, unboxed.get(parts[0].path.name, _boxes([])))
+            for parts in zip(batch, drawn, found, chances, strict=True)
         ]
-        answers = iter(_classify(classifier, frames, wanted))
-        for picture, drawn, detections, ours, number in zip(batch, boxes, found, found_boxes, asked, strict=True):
-            chances = next(answers)
-            said = np.full((len(detections), len(LABELS)), np.nan, np.float32)
-            said[:number] = chances[len(drawn) :]
-            judgement.pictures.append(
-                JudgedPicture(
-                    name=picture.path.name,
-                    source=picture.source,
-                    boxes_xyxy=drawn,
-                    labels=np.array([LABELS.index(face.label) for face in picture.faces], np.int32),
-                    probabilities=chances[: len(drawn)],
-                    found_xyxy=ours,
-                    scores=np.array([one.score for one in detections], np.float32),
-                    said=said,
-                    unboxed_xyxy=unboxed.get(picture.path.name, _boxes([])),
-                )
-            )
     return judgement
+
+
+def _judged(
+    picture: LabelledPicture,
+    drawn: Float32Array,
+    found: Sequence[Detection],
+    chances: Float32Array,
+    unboxed: Float32Array,
+) -> JudgedPicture:
+    """Put together what is known of one picture; `chances` are of the labelled faces, then of the best detections."""
+    said = np.full((len(found), len(LABELS)), np.nan, np.float32)
+    said[: len(chances) - len(drawn)] = chances[len(drawn) :]
+    return JudgedPicture(
+        name=picture.path.name,
+        source=picture.source,
+        boxes_xyxy=drawn,
+        labels=np.array([LABELS.index(face.label) for face in picture.faces], np.int32),
+        probabilities=chances[: len(drawn)],
+        found_xyxy=_boxes([one.box_xyxy for one in found]),
+        scores=np.array([one.score for one in found], np.float32),
+        said=said,
+        unboxed_xyxy=unboxed,
+    )
 
 
 def judge_faces(
@@ -147,11 +153,6 @@ def _read(
             batch, frames = [], []
     if batch:
         yield batch, frames
-
-
-def _reaching(detections: Sequence[Detection], score: float) -> int:
-    """Return how many detections reach a score; they come best first."""
-    return sum(one.score >= score for one in detections)
 
 
 def _classify(

@@ -17,6 +17,7 @@ from maskwatch import log
 from maskwatch.arrays import Float32Array
 from maskwatch.errors import ConfigError
 from maskwatch.labelled import LabelledPicture, read_labelled
+from maskwatch.labelled.unboxed import read_unboxed
 from maskwatch.settings.model import LogSettings
 from maskwatch.types import LABELS, Profile
 from models.classifier import MaskClassifier, load_classifier
@@ -57,7 +58,6 @@ class _Judges:
     engine: EngineName
     detector: Detector
     classifier: MaskClassifier
-    unknown_below: float
 
 
 def run_evaluate(request: EvaluateRequest) -> int:
@@ -132,24 +132,15 @@ def _labelled(request: EvaluateRequest) -> list[LabelledPicture]:
 
 
 def _unboxed(path: Path, pictures: Sequence[LabelledPicture]) -> dict[str, Float32Array]:
-    """Read the list of faces that nobody labelled: `{picture: [[left, top, right, bottom], ...]}`.
+    """Read the list of faces that nobody labelled.
 
     Raises:
         ConfigError: if it has another form or is about other pictures.
     """
-    try:
-        listed = json.loads(path.read_bytes())
-        boxes = {name: np.array(places, np.float32).reshape(-1, 4) for name, places in listed.items()}
-    except OSError as error:
-        raise ConfigError(f"--unboxed {path}: can't be read ({error.strerror}); give a list of faces") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ConfigError(
-            f"--unboxed {path}: expected JSON of a picture's name to its faces [[left, top, right, bottom], ...], "
-            f"received something else ({str(error).splitlines()[0]}); correct it"
-        ) from error
+    boxes = {name: np.array(places, np.float32).reshape(-1, 4) for name, places in read_unboxed(path).items()}
     known = {picture.path.name for picture in pictures}
     if boxes and not known & set(boxes):
-        raise ConfigError(f"--unboxed {path}: names none of the {len(known)} pictures; give the list of these scenes")
+        raise ConfigError(f"{path}: names none of the {len(known)} pictures; give the list of these scenes")
     return boxes
 
 
@@ -162,7 +153,6 @@ def _load(request: EvaluateRequest, registry: Registry) -> _Judges:
         engine,
         load_detector(request.detector, engine, registry=registry),
         load_classifier(engine, request.classifier, registry=registry),
-        registry.get(request.classifier).manifest.thresholds.get("unknown", 0.0),
     )
 
 
@@ -176,7 +166,7 @@ def _about(request: EvaluateRequest, judges: _Judges) -> dict[str, Any]:
         "engine": judges.engine.value,
         "threshold": judges.detector.score,
         "iou": request.iou,
-        "unknown_below": judges.unknown_below,
+        "unknown_below": judges.classifier.unknown_below,
         "labels": [label.value for label in LABELS],
     }
 
@@ -190,7 +180,7 @@ def _measure_scenes(
     judged = judge_scenes(pictures, judges.detector, judges.classifier, judges.profile, unboxed)
     _require_some(len(judged.pictures), judged.damaged)
     figures = scene_figures(
-        judged.pictures, judges.detector.score, request.iou, judges.unknown_below,
+        judged.pictures, judges.detector.score, request.iou, judges.classifier.unknown_below,
         unboxed=request.unboxed is not None,
     )  # fmt: skip
     about = _about(request, judges)
@@ -209,7 +199,7 @@ def _measure_faces(
     judged = judge_faces(pictures, judges.detector, judges.classifier, judges.profile)
     _require_some(len(judged.names), judged.damaged)
     figures = face_set_figures(
-        judged.truth, judged.probabilities, judged.boxes_xyxy, judged.sources, judges.unknown_below
+        judged.truth, judged.probabilities, judged.boxes_xyxy, judged.sources, judges.classifier.unknown_below
     )
     about = _about(request, judges) | {"faces_found": judged.found}
     said = {**about, "damaged_pictures": len(judged.damaged), **figures}
