@@ -69,11 +69,15 @@ KINDS = (
 LEAST_SEEN = 0.6
 """Share of the mask's outline that must be in the picture, or nobody could tell how it is worn."""
 
-HANGING = 0.08
+HANGING = 0.06
 """Share of wrong masks that hang from one ear: rare in life, most are under the nose or on the chin."""
 
 UNDER_NOSE = 0.55
 """Share of the other wrong masks that cover the mouth and leave the nose free; the rest is on the chin."""
+
+
+LOOPS_SEEN = 0.9
+"""Share of masks whose loops are seen; hair hides the others'. Without them a mask on the chin is any rag."""
 
 
 def draw_mask(
@@ -173,8 +177,8 @@ def _slipped(usual: HalfOutline, top: float, bottom: float, rng: np.random.Gener
 def _hanging(turn: float, rng: np.random.Generator) -> tuple[Outline, list[Outline]]:
     """Return outline and loop of a mask that hangs from one ear, seen from its narrow side: the nearer ear, if any."""
     side = rng.choice((-1.0, 1.0)) if abs(turn) < 0.2 else -np.sign(turn)
-    middle, width, top = rng.uniform(0.75, 1.05), rng.uniform(0.18, 0.42), rng.uniform(0.6, 0.95)
-    long = rng.uniform(0.8, 1.25)
+    middle, width, top = rng.uniform(0.9, 1.12), rng.uniform(0.14, 0.32), rng.uniform(0.5, 0.85)
+    long = rng.uniform(0.85, 1.35)
     lean = rng.uniform(-0.12, 0.2)
     corners = np.array([
         (middle - width, top + 0.05), (middle + width, top), (middle + width - lean, top + long),
@@ -182,7 +186,7 @@ def _hanging(turn: float, rng: np.random.Generator) -> tuple[Outline, list[Outli
     ]) + rng.normal(0, 0.03, (4, 2))  # fmt: skip
     loop = np.array([corners[0], EAR_TOP, corners[1]])
     flip = np.array([side, 1.0])
-    return rounded(corners * flip), [loop * flip]
+    return rounded(corners * flip, 0.1), [loop * flip]
 
 
 def _whole(half: Outline, rng: np.random.Generator) -> Outline:
@@ -211,7 +215,7 @@ def _loops(outline: Outline, wrong: bool, turn: float, rng: np.random.Generator)
 def _wear_loops(canvas: Canvas, loops: Sequence[Outline], colour: Float32Array, rng: np.random.Generator) -> None:
     """Draw the loops: white or in the mask's colour, thin as elastic or wide as cloth; some are hidden by hair."""
     canvas.colour[:] = colour if rng.random() < 0.4 else int(rng.integers(180, 240))
-    if rng.random() < 0.85:
+    if rng.random() < LOOPS_SEEN:
         width, opacity = rng.uniform(0.02, 0.055), int(rng.integers(130, 256))
         for loop in loops:
             canvas.line(loop, width, opacity)
