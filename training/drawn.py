@@ -18,8 +18,8 @@ from training.facemap import Canvas, FaceMap, paint, rounded
 
 __all__ = ["draw_mask"]
 
-X_RANGE, Y_RANGE = (-1.5, 1.5), (-0.1, 2.75)
-"""What of the face a mask and its loops can reach, in face coordinates."""
+X_RANGE, Y_RANGE, HIGH_Y_RANGE = (-1.5, 1.5), (-0.1, 2.75), (-1.0, 1.8)
+"""What of the face a mask and its loops can reach, in face coordinates, and one that sits too high."""
 
 LANDMARK_JITTER = 0.03
 """Standard deviation of each landmark over the distance of the eyes: no two masks sit alike, and detectors err."""
@@ -72,6 +72,10 @@ LEAST_SEEN = 0.6
 HANGING = 0.06
 """Share of wrong masks that hang from one ear: rare in life, most are under the nose or on the chin."""
 
+TOO_HIGH = 0.07
+"""Share of wrong masks that are over the nose and leave the mouth free, or over the eyes: people do both, for fun or
+to sleep, and a network that hasn't seen it calls it worn properly."""
+
 UNDER_NOSE = 0.55
 """Share of the other wrong masks that cover the mouth and leave the nose free; the rest is on the chin."""
 
@@ -88,7 +92,8 @@ def draw_mask(
     Args:
         patch_bgr: (H, W, 3) uint8, the face's surroundings; not modified.
         landmarks_xy: (5, 2) float32 pixels of the patch, as `Sample.landmarks_xy`.
-        wrong: draw it under the nose, on the chin or hanging from one ear instead of over nose, mouth and chin.
+        wrong: draw it under the nose, on the chin, hanging from one ear or too high instead of over nose, mouth and
+            chin.
         rng: every random choice comes from it.
 
     Returns:
@@ -99,17 +104,23 @@ def draw_mask(
     face = FaceMap.from_landmarks(jittered)
     if face is None:
         return None
-    canvas = Canvas.over(face, X_RANGE, Y_RANGE)
     fabric, _, usual = KINDS[int(rng.choice(len(KINDS), p=[share for _, share, _ in KINDS]))]
-    if wrong and rng.random() < HANGING:
-        outline, loops = _hanging(float(face.slope[0]), rng)
+    nose, mouth = face.seen_at(landmarks_xy[2])[1], face.seen_at(landmarks_xy[3:].mean(axis=0))[1]
+    turn, place, y_range = float(face.slope[0]), rng.random(), Y_RANGE
+    if wrong and place < HANGING:
+        outline, loops = _hanging(turn, rng)
     else:
-        nose = face.seen_at(landmarks_xy[2])[1]
-        mouth = face.seen_at(landmarks_xy[3:].mean(axis=0))[1]
-        outline = _wrong_outline(usual, nose, mouth, rng) if wrong else _proper_outline(usual, nose, rng)
-        loops = _loops(outline, wrong, float(face.slope[0]), rng)
+        if not wrong:
+            outline = _proper_outline(usual, nose, rng)
+        elif place < HANGING + TOO_HIGH:
+            outline, y_range = _high_outline(nose, mouth, rng), HIGH_Y_RANGE
+            fabric = Fabric.PLEATED  # a dark cloth over the eyes would be sunglasses
+        else:
+            outline = _wrong_outline(usual, nose, mouth, rng)
+        loops = _loops(outline, wrong, turn, rng)
     if _share_inside(face.to_picture(outline), patch_bgr) < LEAST_SEEN:
         return None
+    canvas = Canvas.over(face, X_RANGE, y_range)
     _put_on(canvas, fabric, outline, loops, rng)
     return paint(patch_bgr, face, canvas, rng, shadow=rng.uniform(0.1, 0.4))
 
@@ -159,6 +170,20 @@ def _wrong_outline(usual: HalfOutline, nose: float, mouth: float, rng: np.random
     half = np.array([
         (0, top), (0.35 * width, top + 0.15 * corner), (0.85 * width, top + 0.8 * corner), (width, top + corner + 0.08),
         (0.97 * width, middle + 0.3 * corner), (0.62 * width, bottom - 0.14), (0, bottom),
+    ])  # fmt: skip
+    return _whole(half, rng)
+
+
+def _high_outline(nose: float, mouth: float, rng: np.random.Generator) -> Outline:
+    """Return the outline of a mask that ends above the mouth: over the nose, or over the eyes."""
+    if rng.random() < 0.5:
+        top, bottom = rng.uniform(0.05, 0.35), max(nose + 0.12, mouth - rng.uniform(0.12, 0.25))
+    else:
+        top, bottom = rng.uniform(-0.75, -0.45), nose - rng.uniform(0.0, 0.3)
+    width = rng.uniform(0.85, 1.02)
+    half = np.array([
+        (0, top), (0.5 * width, top - 0.02), (0.95 * width, top + 0.08), (width, (top + bottom) / 2),
+        (0.9 * width, bottom - 0.1), (0.5 * width, bottom - 0.02), (0, bottom),
     ])  # fmt: skip
     return _whole(half, rng)
 
