@@ -48,7 +48,7 @@ class TrainingPlan:
     """What a run does.
 
     Attributes:
-        epochs: rounds of as many steps as the training scenes fill batches.
+        epochs: rounds of twice as many steps as the training scenes fill batches; the network is judged after each.
         minutes: end earlier than `epochs` if it takes longer than this, with the whole schedule gone through.
         batch: pictures a step.
         size_px: side of the square training pictures, a multiple of 32.
@@ -59,7 +59,7 @@ class TrainingPlan:
         seed: of everything random.
     """
 
-    epochs: int = 48
+    epochs: int = 24
     minutes: float = 24 * 60.0
     batch: int = 16
     size_px: int = 320
@@ -271,7 +271,7 @@ def train_detector(
     teach(detector_of(published), scenes, ignore=not unboxed)
     add_unboxed([*scenes, *held], read_unboxed(*unboxed))
     log.info("detector.taught", landmarks=_known_landmarks(scenes), ignored=sum(len(s.ignore_xyxy) for s in scenes))
-    steps = max(1, len(scenes) // plan.batch)
+    steps = max(1, 2 * len(scenes) // plan.batch)
     first = load_published(start, scale=_PIXEL_SCALE) if earlier is None else _for_training(earlier)
     trainer = _Trainer(first, plan, steps)
     if (out / "state.npz").exists():

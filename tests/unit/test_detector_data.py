@@ -87,8 +87,8 @@ def test_boxes_stay_on_their_faces_through_every_change(scene: Scene) -> None:
                     assert inside[1] > inside[0]
                     assert inside[1] > inside[2]
                     checked += 1
-                assert points[0, 0] < points[1, 0]  # the right eye stays left of the left eye, mirrored or not
-                assert points[0, 1] < points[3, 1]
+                across, down = points[1] - points[0], points[3] - points[0]
+                assert across[0] * down[1] - across[1] * down[0] > 0  # mirrored or turned, sides keep their names
     assert checked > 10
 
 
