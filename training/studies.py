@@ -115,7 +115,7 @@ def source_variants(settings: TrainSettings, data: Data) -> list[Variant]:
     for source in _sources(data.train):
         rest = split_data(data.train, data.val, (source,))
         if not rest.val or len({sample.label for sample in rest.train}) < 2:
-            raise ConfigError(f"source {source}: nothing would be left to learn from without it; add another source")
+            raise ConfigError(f"source {source}: nothing would be left to learn from and choose by; add a source")
         changed = settings.model_copy(update={"leave_out": (source,)})
         variants.append(Variant(f"without {source}", changed, rest, {source: own.get(source) or rest.left_out}))
     return variants

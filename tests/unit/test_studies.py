@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from maskwatch.errors import ConfigError
 from models.scores import classification_figures
@@ -13,7 +15,15 @@ from training.augment import AUGMENTATIONS
 from training.data import Data
 from training.samples import Sample
 from training.settings import TrainSettings
-from training.studies import Outcome, ablation_variants, average_precision, source_variants, table
+from training.studies import (
+    Outcome,
+    Variant,
+    ablation_variants,
+    average_precision,
+    main,
+    source_variants,
+    table,
+)
 
 SETTINGS = TrainSettings(data=(Path("d"),), val=(Path("v"),), out=Path("o"), two_class_sources=("web",))
 
@@ -89,3 +99,31 @@ def test_table_has_a_row_a_set_and_says_how_far_seeds_lie_apart() -> None:
     assert len(rows) == 3
     assert "0.600 ± 0.100" in rows[2]
     assert rows[2].endswith("| 2 |")
+
+
+def test_sources_study_writes_its_file_and_prints_the_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    val = faces("web", 0, 1, split="val") + faces("other", 1, split="val")
+    read = data(faces("web", 0, 1, 2) + faces("other", 0, 1), val)
+
+    def outcome(variant: Variant, folder: Path) -> Outcome:
+        figures = classification_figures([0, 1, 2], np.eye(3, dtype=np.float32))
+        return Outcome(
+            name=variant.name,
+            seed=variant.settings.seed,
+            recipe={},
+            learned={},
+            figures=dict.fromkeys(variant.measured, figures),
+            wrong_ap=dict.fromkeys(variant.measured, 1.0),
+        )
+
+    monkeypatch.setattr("training.studies.read_data", lambda settings: read)
+    monkeypatch.setattr("training.studies.run_variant", outcome)
+    monkeypatch.setattr("maskwatch.log.configure", lambda *_: None)
+    words = ["sources", "--data", "d", "--val", "v", "--out", str(tmp_path), "--seed", "1", "--seed", "2"]
+    result = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "| without other | other |" in result.stdout
+    written = json.loads((tmp_path / "sources.json").read_text())
+    assert [(run["name"], run["seed"]) for run in written] == [
+        (name, seed) for seed in (1, 2) for name in ("all on", "without other", "without web")
+    ]
