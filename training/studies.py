@@ -35,7 +35,16 @@ from training.data import Data, read_data, split_data
 from training.samples import Sample, count_labels
 from training.settings import TrainSettings
 
-__all__ = ["GROUPS", "Outcome", "Variant", "ablation_variants", "average_precision", "run_variant", "source_variants"]
+__all__ = [
+    "GROUPS",
+    "Outcome",
+    "Variant",
+    "ablation_variants",
+    "average_precision",
+    "run_variant",
+    "source_variants",
+    "table",
+]
 
 RECIPE: dict[str, Any] = {"size_px": 96, "epochs_head": 1, "epoch_faces": 4000}
 """Small enough for some twenty trainings in an afternoon on two cores; the order of the variants is what counts."""
