@@ -95,18 +95,8 @@ def _print(canvas: Canvas, surface: Float32Array, outline: NDArray[np.float64], 
     size = rng.uniform(0.08, 0.3)
     which = int(rng.integers(3))
     if which == 0:
-        cv2.ellipse(
-            surface,
-            canvas.at([tuple(spot)])[0].tolist(),
-            (round(size * canvas.scale * 16),) * 2,
-            0,
-            0,
-            360,
-            ink,
-            -1,
-            cv2.LINE_AA,
-            4,
-        )
+        radius = round(size * canvas.scale * 16)
+        cv2.circle(surface, canvas.at([tuple(spot)])[0].tolist(), radius, ink, -1, cv2.LINE_AA, 4)
     elif which == 1:
         cv2.fillPoly(surface, [canvas.at(spot + rng.uniform(-size, size, (5, 2)))], ink, cv2.LINE_AA, 4)
     else:
