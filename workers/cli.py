@@ -134,6 +134,9 @@ def detect(
     show_default=True,
     help="Overlap from which a face counts as found.",
 )
+@click.option(
+    "--cases", type=click.Path(path_type=Path, file_okay=False), help="Folder for what went wrong: CSV, contact sheets."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def evaluate(
     scenes: Path | None,
@@ -147,6 +150,7 @@ def evaluate(
     models: Path | None,
     config: Path | None,
     iou: float,
+    cases: Path | None,
     as_json: bool,
 ) -> None:
     """Measure detector and classifier on labelled pictures.
@@ -161,7 +165,7 @@ def evaluate(
 
     request = EvaluateRequest(
         scenes, images, faces, unboxed, profile, detector, classifier, engine or "auto",
-        models or settings_from(config).models_folder, iou, as_json,
+        models or settings_from(config).models_folder, iou, cases, as_json,
     )  # fmt: skip
     sys.exit(run_evaluate(request))
 

@@ -28,6 +28,7 @@ from models.registry import Registry
 from models.scores import face_set_figures, scene_figures
 from models.store import ModelStore
 from workers.evaluate import judge_faces, judge_scenes
+from workers.evaluate_cases import find_cases, write_cases
 from workers.evaluate_table import face_lines, scene_lines
 
 __all__ = ["EvaluateRequest", "run_evaluate"]
@@ -47,6 +48,7 @@ class EvaluateRequest:
     engine: str
     models: Path
     iou: float
+    cases: Path | None
     as_json: bool
 
 
@@ -73,6 +75,8 @@ def run_evaluate(request: EvaluateRequest) -> int:
     log.configure(LogSettings(level="warning"), "evaluate")
     if (request.scenes is None) == (request.faces is None):
         raise ConfigError("evaluate: expected either --scenes FILE.json or --faces DIR; give one of them")
+    if request.faces and (request.images or request.unboxed or request.cases):
+        raise ConfigError("evaluate: --images, --unboxed and --cases belong to --scenes; leave them out with --faces")
     registry = ModelStore(request.models).registry
     _check_names(request, registry)
     pictures = _labelled(request)
@@ -183,6 +187,9 @@ def _measure_scenes(
         judged.pictures, judges.detector.score, request.iou, judges.classifier.unknown_below,
         unboxed=request.unboxed is not None,
     )  # fmt: skip
+    if request.cases is not None:
+        found = find_cases(judged.pictures, judges.detector.score, request.iou)
+        write_cases(request.cases, found, {picture.path.name: picture.path for picture in pictures})
     about = _about(request, judges)
     said = {**about, "damaged_pictures": len(judged.damaged), **figures}
     return said, scene_lines(about, figures), judged.damaged
@@ -194,8 +201,6 @@ def _measure_faces(
     pictures: Sequence[LabelledPicture],
     unboxed: Mapping[str, Float32Array],
 ) -> tuple[dict[str, Any], list[str], list[str]]:
-    if request.images is not None or unboxed:
-        raise ConfigError("evaluate: --images and --unboxed belong to --scenes; leave them out with --faces")
     judged = judge_faces(pictures, judges.detector, judges.classifier, judges.profile)
     _require_some(len(judged.names), judged.damaged)
     figures = face_set_figures(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ def request(tmp_path: Path, **given: Any) -> EvaluateRequest:
     asked: dict[str, Any] = {
         "scenes": None, "images": None, "faces": None, "unboxed": None, "profile": "accurate",
         "detector": "maskwatch", "classifier": "maskwatch-mask", "engine": "litert", "models": tmp_path / "models",
-        "iou": 0.35, "as_json": True,
+        "iou": 0.35, "cases": None, "as_json": True,
     }  # fmt: skip
     return EvaluateRequest(**(asked | given))
 
@@ -102,6 +103,35 @@ def test_a_face_that_nobody_boxed_can_be_taken_out(
     assert said["recall"]["with_mask"]["value"] == 0
 
 
+def test_what_went_wrong_can_be_looked_at(tmp_path: Path, scenes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left, top, _, height = FACE
+    write_coco(
+        scenes,
+        {"nasa_astronaut.png": [("with_mask", FACE)], "room_empty.png": [("without_mask", [10, 10, 60, 60])]},
+    )
+    out = tmp_path / "wrong" / "cases"
+    assert run_evaluate(request(tmp_path, scenes=scenes, cases=out)) == 0
+    with (out / "cases.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert ("mislabelled", "nasa_astronaut.png", "with_mask", "without_mask") in {
+        (row["kind"], row["picture"], row["label"], row["said"]) for row in rows
+    }
+    assert ("missed", "room_empty.png", "without_mask") in {(row["kind"], row["picture"], row["label"]) for row in rows}
+    sheet = cv2.imread(str(out / "missed-1.png"))
+    assert sheet is not None
+    assert sheet.shape == (160, 160, 3)
+    write_coco(scenes, {"nasa_astronaut.png": [], "room_empty.png": []})
+    assert run_evaluate(request(tmp_path, scenes=scenes, cases=out)) == 0
+    with (out / "cases.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["kind"], row["label"], row["unboxed"]) == ("false", "", "False")
+    assert abs(float(row["left"]) - left) < 20
+    assert abs(float(row["bottom"]) - top - height) < 30
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"--cases .*can't be written"):
+        run_evaluate(request(tmp_path, scenes=scenes, cases=tmp_path / "file" / "cases"))
+
+
 def test_class_folders_measure_the_classifier(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "nasa" / "without_mask"
     folder.mkdir(parents=True)
@@ -145,6 +175,7 @@ def test_missing_pictures_are_counted_and_the_first_is_named(tmp_path: Path, sce
     [
         ({}, "expected either --scenes FILE.json or --faces DIR"),
         ({"faces": Path("somewhere")}, "expected either --scenes FILE.json or --faces DIR"),
+        ({"scenes": None, "faces": Path("f"), "cases": Path("c")}, "belong to --scenes"),
         ({"profile": "fats"}, "--profile fats: unknown; .*did you mean fast"),
         ({"detector": "harr"}, "--detector harr: unknown; .*did you mean haar"),
         ({"classifier": "maskwatch-face"}, "--classifier maskwatch-face: unknown; .*did you mean maskwatch-mask"),
