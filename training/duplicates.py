@@ -45,7 +45,7 @@ cuts of one photograph, up to 42 half of them."""
 LEAST_TEXTURE = 64
 """A picture with fewer neighbours that differ is too plain to be told from others by its hash."""
 
-_BLOCK = 2048
+_BLOCK = 512
 _FACE_PX = 64
 
 

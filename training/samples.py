@@ -225,4 +225,4 @@ def _cut(loaded: _Loaded, box: Box, label: MaskLabel, found: Detection | None, l
 def count_labels(samples: Iterable[Sample]) -> dict[str, int]:
     """Return how many faces there are of each label, absent ones as 0."""
     counts = np.bincount([sample.label for sample in samples], minlength=len(LABELS))
-    return dict(zip(LABELS, counts.tolist(), strict=True))
+    return dict(zip(map(str, LABELS), counts.tolist(), strict=True))
