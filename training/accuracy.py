@@ -177,7 +177,21 @@ def _studies(inputs: Inputs) -> dict[str, str]:
     for name, path in (("ablation", inputs.ablation), ("sources", inputs.sources)):
         if path is not None:
             made[name] = _study(path)
+    if inputs.classic is not None:
+        made["classic"] = _classic(inputs.classic)
     return made
+
+
+def _classic(path: Path) -> str:
+    try:
+        report = json.loads(path.read_bytes())
+        return tables.classic_table(report["random_split"], report["across"])
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read ({error.strerror}); give the report.json of a classic run") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{path}: expected the report of a classic run, received something else: {error!r}"
+        ) from error
 
 
 def _study(path: Path) -> str:

@@ -10,6 +10,7 @@ from maskwatch.types import LABELS
 
 __all__ = [
     "Run",
+    "classic_table",
     "classification_groups",
     "classification_table",
     "confusion_table",
@@ -188,6 +189,23 @@ def faces_table(runs: Sequence[Run]) -> str:
         rows.append([run.name, found, *(_figure(told[key]) for key in keys)])
     head = ["classifier", "found by the detector", "two classes", "ECE", "coverage", "two classes, covered"]
     return _markdown(head, rows, "llllll")
+
+
+def classic_table(random_split: Said, across: Said) -> str:
+    """Set what the classic recipe measures on its own random split beside what it does on pictures apart.
+
+    Args:
+        random_split: scikit-learn's classification report, as a dictionary.
+        across: the same of other pictures.
+    """
+    rows = [
+        [f"`{label}`: {key}", *(f"{part[label][key]:.3f}" for part in (random_split, across))]
+        for label in (WORN, BARE)
+        for key in ("precision", "recall")
+    ]
+    counted = [str(round(part["weighted avg"]["support"])) for part in (random_split, across)]
+    rows.append(["**accuracy**", *(f"**{part['accuracy']:.3f}**" for part in (random_split, across))])
+    return _markdown(["", "its random split", "pictures apart"], [["faces", *counted], *rows], "lll")
 
 
 def _figure(one: Mapping[str, Any] | None, digits: int = 3) -> str:

@@ -98,6 +98,18 @@ def test_the_documents_marks_are_those_that_are_made() -> None:
     fill(text, made | dict.fromkeys(("ablation", "sources", "classic"), ""), "docs/accuracy.md")
 
 
+def test_the_classic_recipe_is_shown_on_both_splits(tmp_path: Path) -> None:
+    label = {"precision": 0.9, "recall": 0.8, "f1-score": 0.85, "support": 5.0}
+    part = {"with_mask": label, "without_mask": label, "accuracy": 0.99, "weighted avg": label}
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({"random_split": part, "across": part | {"accuracy": 0.7}}))
+    made = make_tables(Inputs(Path("s.json"), Path("s"), classic=path), evaluated)
+    assert "| **accuracy** | **0.990** | **0.700** |" in made["classic"]
+    path.write_text('{"random_split": {}, "across": {}}')
+    with pytest.raises(ConfigError, match="expected the report of a classic run"):
+        make_tables(Inputs(Path("s.json"), Path("s"), classic=path), evaluated)
+
+
 def test_studies_become_tables(tmp_path: Path) -> None:
     figures = evaluated([])["classification"]
     outcome = {
