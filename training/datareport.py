@@ -6,7 +6,7 @@ Alone: `python -m training.datareport --data DIR... [--val DIR...] --out DIR`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from maskwatch.types import LABELS
+from training.duplicates import bits_apart, clusters_of, face_hash
 from training.licences import NOT_STATED
 from training.samples import Sample
 from training.sheets import TILES_WH, contact_sheet
@@ -173,10 +174,20 @@ def _file_name(source: str) -> str:
 
 
 def _crossing(data: Data) -> list[Sample]:
-    """Return what was dropped, each after a face of its cluster that is measured on."""
-    measured: Mapping[int, Sample] = {sample.cluster: sample for sample in (*data.left_out, *data.val)}
-    pictures = {sample.sha256: sample for sample in data.dropped}
-    return [face for sample in pictures.values() for face in (measured[sample.cluster], sample)]
+    """Return for each picture that was dropped the two faces that are most alike: the measured one, then its own."""
+    measured: dict[int, list[tuple[bytes, Sample]]] = defaultdict(list)
+    clusters = clusters_of(data.dropped)
+    for face in (*data.val, *data.left_out):
+        if face.cluster in clusters:
+            measured[face.cluster].append((face_hash(face), face))
+    closest: dict[str, tuple[int, Sample, Sample]] = {}
+    for own in data.dropped:
+        look = face_hash(own)
+        for other, face in measured[own.cluster]:
+            apart = bits_apart(look, other)
+            if own.file not in closest or apart < closest[own.file][0]:
+                closest[own.file] = (apart, face, own)
+    return [face for _, *pair in closest.values() for face in pair]
 
 
 def _markdown(report: DataReport) -> str:

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 __all__ = [
     "MOST_BITS",
     "MOST_FACE_BITS",
+    "bits_apart",
     "clusters_of",
     "difference_hash",
+    "face_hash",
     "near_pairs",
     "number_clusters",
     "with_clusters",
@@ -63,6 +65,13 @@ def difference_hash(picture_bgr: UInt8Array) -> bytes:
     small = cv2.resize(grey, (SIDE + 1, SIDE), interpolation=cv2.INTER_AREA).astype(np.int16)
     steps = np.diff(small, axis=1)
     return np.packbits(steps > 0).tobytes() + np.packbits(steps[:, ::-1] < 0).tobytes()
+
+
+def bits_apart(one: bytes, other: bytes) -> int:
+    """Return in how many of 256 bits two pictures' hashes differ, mirrored or not."""
+    half = len(one) // 2
+    own = int.from_bytes(one[:half], "big")
+    return min((own ^ int.from_bytes(part, "big")).bit_count() for part in (other[:half], other[half:]))
 
 
 def near_pairs(hashes: Sequence[bytes], most_bits: int = MOST_BITS) -> NDArray[np.int64]:
@@ -126,14 +135,18 @@ def with_clusters(samples: Sequence[Sample]) -> list[Sample]:
     places = {sha256: place for place, sha256 in enumerate(dict.fromkeys(sample.sha256 for sample in samples))}
     of_face = np.array([places[sample.sha256] for sample in samples], np.int64)
     pictures = {sample.sha256: sample.picture_hash for sample in reversed(samples)}
-    faces = near_pairs([_face_hash(sample) for sample in samples], MOST_FACE_BITS)
+    faces = near_pairs([face_hash(sample) for sample in samples], MOST_FACE_BITS)
     pairs = np.concatenate([near_pairs([pictures[sha256] for sha256 in places]), of_face[faces]], axis=1)
     numbers = number_clusters(len(places), pairs)[of_face].tolist()
     return [replace(sample, cluster=number) for sample, number in zip(samples, numbers, strict=True)]
 
 
-def _face_hash(sample: Sample) -> bytes:
-    """Hash a face as the live pipeline cuts it: the detector's box lies alike in all copies of a photograph."""
+def face_hash(sample: Sample) -> bytes:
+    """Hash a face as the live pipeline cuts it: the detector's box lies alike in all copies of a photograph.
+
+    Returns:
+        As `difference_hash`.
+    """
     box = sample.found_box or sample.patch_box
     (face_rgb,) = crop_faces(sample.patch_bgr, np.array([box], np.float32), _FACE_PX)
     return difference_hash(np.ascontiguousarray(face_rgb[..., ::-1]))

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from maskwatch.arrays import UInt8Array
-from training.duplicates import difference_hash, near_pairs, number_clusters, with_clusters
+from training.duplicates import bits_apart, difference_hash, near_pairs, number_clusters, with_clusters
 from training.samples import Sample
 
 
@@ -52,6 +52,12 @@ def test_hash_of_the_mirror_image_is_the_second_half() -> None:
     assert len(own) == 64
     assert own[:32] == other[32:]
     assert own[32:] == other[:32]
+
+
+def test_distance_is_small_for_a_mirrored_copy_and_large_for_another_picture() -> None:
+    one, copy, other = (difference_hash(image) for image in (picture(1), mirrored(picture(1)), picture(2)))
+    assert bits_apart(one, copy) == 0
+    assert bits_apart(one, other) > 60
 
 
 def test_near_duplicates_of_near_duplicates_are_one_cluster() -> None:
