@@ -27,7 +27,8 @@ SUMMARIES = {
     "detect": "Annotate images, folders, videos or a webcam.",
     "evaluate": "Measure detector and classifier on labelled pictures.",
     "train": "Train a classifier from labelled pictures.",
-    "models": "List and verify the models that are here.",
+    "export": "Export a classifier to LiteRT and compare both.",
+    "models": "List, verify, activate and pull models.",
 }
 """Shown by `--help`; written here because asking the verbs would import them (0.1 to 0.5 s each)."""
 
