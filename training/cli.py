@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +13,8 @@ import click
 from maskwatch.errors import ConfigError
 
 if TYPE_CHECKING:
+    from training.classic import ClassicReport
+    from training.data import Data
     from training.report import Report
     from training.settings import TrainSettings
 
@@ -126,8 +130,15 @@ def train(
     from maskwatch.settings.model import LogSettings
 
     log.configure(LogSettings(), "train")
-    report = _train(_settings(options), resume)
+    settings = _settings(options)
     out: Path = options["out"]
+    if settings.recipe == "classic":
+        if resume or install is not None:
+            raise ConfigError("--recipe classic: can't be resumed or installed; leave --resume and --install out")
+        classic = _train_classic(settings)
+        click.echo(classic.model_dump_json(indent=1) if as_json else _classic_summary(classic, out))
+        return
+    report = _train(settings, resume)
     if install is not None:
         from training.publish import publish
 
@@ -160,8 +171,8 @@ def _settings(options: dict[str, Any]) -> TrainSettings:
         raise ConfigError(f"--{name}: {first['msg']}, received {first['input']}") from error
 
 
-def _train(settings: TrainSettings, resume: bool) -> Report:
-    """Read the data, then import the training and run it.
+def _read_and_load(settings: TrainSettings, module: str) -> tuple[Data, ModuleType]:
+    """Read the data, and only then import what trains, which takes seconds.
 
     Raises:
         ConfigError: if the data can't be used, or Keras or its backend isn't installed.
@@ -170,19 +181,42 @@ def _train(settings: TrainSettings, resume: bool) -> Report:
 
     data = read_data(settings)
     try:
-        from training.run import train_model
+        return data, importlib.import_module(f"training.{module}")
     except ImportError as error:
         raise ConfigError(
             f"train: {error.name or error} isn't installed; run: pip install 'maskwatch[train]'"
         ) from error
-    return train_model(settings, data, resume)
+
+
+def _train(settings: TrainSettings, resume: bool) -> Report:
+    """Run our recipe."""
+    data, module = _read_and_load(settings, "run")
+    report: Report = module.train_model(settings, data, resume)
+    return report
+
+
+def _train_classic(settings: TrainSettings) -> ClassicReport:
+    """Repeat the classic recipe."""
+    data, module = _read_and_load(settings, "classic")
+    report: ClassicReport = module.train_classic(settings, data)
+    return report
+
+
+def _classic_summary(report: ClassicReport, out: Path) -> str:
+    """Put the figures of the random split and of other sources side by side."""
+    lines = [f"run {out}: epoch {report.best_epoch} of {len(report.history['loss'])} kept"]
+    for name, measured in (("random split", report.random_split), ("other sources", report.across)):
+        if measured:
+            faces = int(measured["macro avg"]["support"])
+            lines.append(f"{name}: {faces} faces, two-class accuracy {measured['accuracy']:.4f}")
+    return "\n".join(lines)
 
 
 def _summary(report: Report, out: Path) -> str:
     """Say in a few lines what came out."""
     lines = [f"run {out}: epoch {report.best_epoch} of {len(report.epochs)} kept"]
-    for file, sources in report.figures.items():
-        whole = sources["all"]
+    for file, figures in report.figures.items():
+        whole = figures["classification"]
         recall = whole["recall"]["incorrect_mask"]
         lines.append(
             f"{file}: {whole['faces']} faces, two-class accuracy {whole['two_class_accuracy']['value']}, "
