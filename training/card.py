@@ -29,14 +29,14 @@ It must not be used to
 - judge how well a mask protects, tell medical masks from others, or serve any medical purpose.
 
 ## Model
-{backbone} of {size} x {size} RGB pixels, {start}, global average, dropout, softmax over
-{labels}.
+{backbone} of {size} x {size} RGB pixels, {start},
+global average, dropout, softmax over {labels}.
 Faces are cut by `models.crop.crop_faces`, in training as in use. `model.keras` is the float32 Keras model without
 its optimizer, its weights rounded to 11 significant bits; `model.int8.tflite` its int8 export with uint8 input. Both
 have checksums in `manifest.json`, and the loader compares them before it reads the file.
 
 ## Training
-{train_counts}; faces under 24 px were left out.
+{train_counts}; faces whose longer side is under 24 px were left out.
 {left_out}Seed {seed}, {head} epochs of the head and {fine} of fine-tuning {fine_from}, {faces} faces an epoch, the rare
 label drawn more often, masks and other covers drawn on bare faces{without}.
 {two_class}Epoch {best} was kept for its balanced accuracy on the validation faces; its weights are averages over the
@@ -75,7 +75,8 @@ LIMITS = """
   the temperature and the threshold of `unknown` were chosen on them: expect less on your own cameras, and measure
   there with `maskwatch evaluate`.
 - `incorrect_mask` is the weak label: few examples, drawn differently by each source. Its intervals are wide.
-- Faces under 24 px weren't learned; blurred ones shouldn't be asked about (`models.crop.face_quality`).
+- Faces whose longer side is under 24 px weren't learned; blurred ones shouldn't be asked about
+  (`models.crop.face_quality`).
 - Hands, scarves, veils, beards, mugs and transparent masks can be taken for masks or for bare faces.
 """
 
@@ -93,7 +94,7 @@ def card_text(name: str, version: str, report: Report) -> str:
         version: MAJOR.MINOR.PATCH, or a word where there is none.
         report: of the run.
     """
-    parts = [_head(name, version, report), DATA, _sources(report), "\n", WHO, figures_text(report)]
+    parts = [_head(name, version, report), DATA, _sources(report), WHO, figures_text(report)]
     parts += ["\n\n", calibration_text(report), "\n\n", parity_text(report), "\n", LIMITS, _remarks(report)]
     return "".join(parts)
 

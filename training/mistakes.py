@@ -58,9 +58,9 @@ def _tile(sample: Sample, chances: Float32Array) -> UInt8Array:
     lines = (
         (f"true {SHORT[LABELS[sample.label]]}", (0, 110, 0)),
         (f"said {SHORT[LABELS[said]]} {chances[said]:.2f}", (0, 0, 190)),
-        (f"{sample.source[:14]} {min(right - left, bottom - top):.0f} px", (90, 90, 90)),
+        (f"{sample.source[:12]} {min(right - left, bottom - top):.0f} px", (90, 90, 90)),
     )
     for number, (text, colour) in enumerate(lines):
         place = (4, FACE_PX + 14 + 15 * number)
-        cv2.putText(tile, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
+        cv2.putText(tile, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.38, colour, 1, cv2.LINE_AA)
     return tile

@@ -120,7 +120,7 @@ def plot_reliability(
         axes.axvline(unknown_below, color="red", linestyle="--", label=f"unknown below {unknown_below:.2f}")
         axes.grid(alpha=0.3)
     upper.set(ylabel="share of right answers", xlim=(0.3, 1), ylim=(0, 1.02))
-    upper.legend(loc="upper left")
+    upper.legend(loc="lower right")
     lower.set(xlabel="highest probability", ylabel="faces", yscale="log")
     figure.savefig(path, dpi=110)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from models.registry import sha256_of
-from models.scores import FaceSetFigures, classification_figures, face_set_figures
+from models.scores import MAIN, FaceSetFigures, classification_figures, face_set_figures, shorter_sides
 from training.batches import plain_faces
 from training.calibration import Calibration, calibration_of, fold_temperature
 from training.card import card_text
@@ -96,9 +96,10 @@ def _finish(model: Any, settings: TrainSettings, data: Data) -> _Judged:
     """Calibrate the best epoch's model, write its files, and ask each about the faces to measure on."""
     faces = plain_faces(data.val, settings.size_px)
     before = predict(model, faces)
-    two_class = [sample.source in settings.two_class_sources for sample in data.val]
-    allowed = allowed_labels([sample.label for sample in data.val], two_class)
-    calibration = calibration_of(before, _truth(data.val), allowed)
+    large = _large(data.val)
+    two_class = np.array([sample.source in settings.two_class_sources for sample in data.val])[large]
+    truth = _truth(data.val)[large]
+    calibration = calibration_of(before[large], truth, allowed_labels(truth.tolist(), two_class.tolist()))
     fold_temperature(model, calibration.temperature)
     round_weights(model)
     save_small(model, settings.out / KERAS_FILE)
@@ -133,6 +134,12 @@ def _truth(samples: Sequence[Sample]) -> NDArray[np.int64]:
     return np.array([sample.label for sample in samples], np.int64)
 
 
+def _large(samples: Sequence[Sample]) -> NDArray[np.bool_]:
+    """Return (N,) bool: which faces are large enough for their labels to be more than guesses; all if none is."""
+    large = MAIN.holds(shorter_sides(np.array([sample.box_xyxy for sample in samples], np.float32)))
+    return large if large.any() else ~large
+
+
 def _figures(samples: Sequence[Sample], chances: Float32Array, unknown_below: float) -> FaceSetFigures:
     boxes = np.array([sample.box_xyxy for sample in samples], np.float32)
     sources = [sample.source for sample in samples]
@@ -142,7 +149,7 @@ def _figures(samples: Sequence[Sample], chances: Float32Array, unknown_below: fl
 def _report(settings: TrainSettings, progress: Progress, data: Data, judged: _Judged) -> Report:
     """Put all figures together."""
     truth, threshold = _truth(data.val), judged.calibration.unknown_below
-    measured = ("keras", "int8")
+    large, measured = _large(data.val), ("keras", "int8")
     return Report(
         settings=named_settings(settings),
         versions=versions(),
@@ -151,7 +158,7 @@ def _report(settings: TrainSettings, progress: Progress, data: Data, judged: _Ju
         epochs=progress.epochs,
         best_epoch=progress.best + 1,
         calibration=judged.calibration,
-        ece_before=classification_figures(truth, judged.before)["ece"]["value"],
+        ece_before=classification_figures(truth[large], judged.before[large])["ece"]["value"],
         figures={file: _figures(data.val, judged.chances[file], threshold) for file in measured},
         left_out={
             file: _figures(data.left_out, judged.left_out[file], threshold) for file in measured if judged.left_out
@@ -174,8 +181,10 @@ def _write(settings: TrainSettings, data: Data, report: Report, judged: _Judged)
     write_data_report(out / "data", data)
     plot_curves(report.epochs, out / "curves.png")
     plot_confusion(report.figures["int8"]["classification"]["confusion"], out / "confusion.png")
-    plot_precision_recall(truth, judged.chances["int8"], out / "precision_recall.png")
+    large = _large(data.val)
+    plot_precision_recall(truth[large], judged.chances["int8"][large], out / "precision_recall.png")
     compared = {"before calibration": judged.before, "calibrated": judged.chances["keras"]}
     compared["calibrated, int8"] = judged.chances["int8"]
-    plot_reliability(truth, compared, report.calibration.unknown_below, out / "reliability.png")
+    shown = {name: chances[large] for name, chances in compared.items()}
+    plot_reliability(truth[large], shown, report.calibration.unknown_below, out / "reliability.png")
     draw_mistakes(data.val, judged.chances["int8"], out / "worst.png")
