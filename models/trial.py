@@ -74,7 +74,9 @@ def try_model(entry: ModelEntry, engine: EngineName, within_s: float = _WITHIN_S
     """
     # -P: a folder `models` where the user happens to stand is none of ours.
     words = [sys.executable, "-P", "-m", "models.trial", str(entry.folder), entry.manifest_sha256, engine.value]
-    environ = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    # One thread a library: each of theirs takes address space, which is bounded here.
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    environ = {**os.environ, **one_thread, "TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
         ended = subprocess.run(  # noqa: S603  # our own interpreter and module
             words, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
