@@ -127,3 +127,24 @@ def test_sources_study_writes_its_file_and_prints_the_table(monkeypatch: pytest.
     assert [(run["name"], run["seed"]) for run in written] == [
         (name, seed) for seed in (1, 2) for name in ("all on", "without other", "without web")
     ]
+
+
+def test_named_variants_alone_are_run_and_an_unknown_name_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran: list[str] = []
+
+    def stopped(variant: Variant, folder: Path) -> Outcome:
+        ran.append(variant.name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.studies.read_data", lambda settings: data(faces("web", 0, 1), faces("web", 0, 1)))
+    monkeypatch.setattr("training.studies.run_variant", stopped)
+    monkeypatch.setattr("maskwatch.log.configure", lambda *_: None)
+    words = ["ablation", "--data", "d", "--val", "v", "--out", str(tmp_path), "--only"]
+    CliRunner().invoke(main, [*words, "without flip"])
+    assert ran == ["without flip"]
+    refused = CliRunner().invoke(main, [*words, "without flips"])
+    assert isinstance(refused.exception, ConfigError)
+    assert "without flip," in str(refused.exception)
+    assert ran == ["without flip"]
