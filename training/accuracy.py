@@ -258,8 +258,10 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 def main(out: Path, **given: Any) -> None:
     """Measure everything and put the tables into the document."""
     try:
-        text = out.read_text()
-        out.write_text(fill(text, make_tables(Inputs(**given), _ask), str(out)))
+        out.read_text()  # said now if it can't be, and not after all the measuring
+        made = make_tables(Inputs(**given), _ask)
+        # Read afterwards: somebody may have written in it meanwhile.
+        out.write_text(fill(out.read_text(), made, str(out)))
     except OSError as error:
         raise click.ClickException(f"{out}: {error.strerror}") from error
     except MaskwatchError as error:
