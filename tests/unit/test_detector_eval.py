@@ -65,6 +65,7 @@ def test_overlap_decides_what_is_found() -> None:
 
 class FixedDetector:
     name = "fixed"
+    model = "fixed 1.0.0"
     score = 0.5
 
     def detect(
