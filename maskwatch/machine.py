@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from maskwatch.children import ChildSpec
 from maskwatch.demo.cameras import DEMO_CAMERAS, DemoCamera, ready_cameras, write_demo_config
 from maskwatch.embedded import start_servers
 from maskwatch.errors import ConfigError
-from maskwatch.service import SAME_WISH_S
+from maskwatch.service import SAME_WISH_S, Stop
 from maskwatch.settings import Settings, WorkerSettings
 from maskwatch.supervisor import Supervisor
 
@@ -99,7 +98,7 @@ class Wishes:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._event = threading.Event()
+        self._stop = Stop()
         self._first_at_s = 0.0
         self._is_repeated = False
 
@@ -115,15 +114,15 @@ class Wishes:
 
     def on_signal(self, _number: int, _frame: FrameType | None) -> None:
         """Note one more request to end."""
-        if not self._event.is_set():
+        if not self._stop.requested:
             self._first_at_s = self._clock()
-            self._event.set()
+            self._stop.request()
         elif self._clock() - self._first_at_s > SAME_WISH_S:
             self._is_repeated = True
 
     def pause(self, seconds: float) -> bool:
         """Sleep; return True, at once, when the end is wanted."""
-        return self._event.wait(seconds)
+        return self._stop.wait(seconds)
 
     @property
     def in_a_hurry(self) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import math
 import os
+import select
 import signal
 import sys
-import threading
 import time
+import weakref
 from types import FrameType
 
 __all__ = ["SAME_WISH_S", "Stop", "die_with_parent", "stop_on_signals"]
@@ -21,23 +23,35 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Stop:
-    """A request to end, that loops look at and sleep on."""
+    """A request to end, that loops look at and sleep on; any thread may ask, and so may a signal's handler.
+
+    There is no lock in it. A `threading.Event` has one: a handler that interrupts its `wait`, or another handler, just
+    where the lock is held waits for itself for ever.
+    """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._asked = False
+        self._bell = os.eventfd(0)
+        weakref.finalize(self, os.close, self._bell)
 
     @property
     def requested(self) -> bool:
         """Whether the process should end."""
-        return self._event.is_set()
+        return self._asked
 
     def request(self) -> None:
         """Ask the process to end; repeated calls change nothing."""
-        self._event.set()
+        if not self._asked:
+            self._asked = True
+            os.eventfd_write(self._bell, 1)
 
     def wait(self, seconds: float) -> bool:
         """Sleep for at most `seconds`; return at once, with True, when the end is requested."""
-        return self._event.wait(seconds)
+        if not self._asked and seconds > 0:
+            poll = select.poll()
+            poll.register(self._bell, select.POLLIN)  # never read, so that it wakes every thread
+            poll.poll(math.ceil(seconds * 1000))
+        return self._asked
 
 
 def stop_on_signals() -> Stop:
