@@ -21,8 +21,8 @@ from tqdm import tqdm
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import ConfigError
 from models.backbones import build_classifier
+from models.scores import balanced_accuracy
 from training.batches import EpochBatches, draw_epoch, plain_faces, shares_to_draw
-from training.measure import balanced_accuracy
 from training.objective import hits, loss_of_allowed
 from training.samples import Sample
 from training.settings import TrainSettings
