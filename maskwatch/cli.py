@@ -27,6 +27,7 @@ SUMMARIES = {
     "detect": "Annotate images, folders, videos or a webcam.",
     "train": "Train a classifier from labelled pictures.",
     "models": "List and verify the models that are here.",
+    "bench": "Measure how fast this machine is.",
 }
 """Shown by `--help`; written here because asking the verbs would import them (0.1 to 0.5 s each)."""
 

@@ -123,7 +123,8 @@ class Person:
         track_id: number of the track within its camera's epoch, from 1.
         box_unit: left, top, right, bottom in 0..1 of the frame's width and height.
         score: the detector's confidence in this frame, 0..1.
-        label: what the classifier said of this face in this frame; None when it wasn't asked (too small, too blurred).
+        label: what the classifier said of this face in this frame; None when it wasn't asked (too small, too blurred,
+            or known already: its verdict is settled).
         probabilities: one per entry of `LABELS`, summing to 1, or empty when `label` is None.
         verdict: the track's smoothed verdict.
         seen: False when the box is the tracker's prediction because the detector missed the face in this frame.

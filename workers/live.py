@@ -21,6 +21,7 @@ from maskwatch.settings import Settings
 from maskwatch.types import FrameStatus
 from workers.models import WorkerModels, load_models
 from workers.pipeline import Pipeline, PipelineItem, PipelineOptions
+from workers.relook import RelookOptions
 
 __all__ = ["BatchSize", "LiveWorker", "run"]
 
@@ -247,7 +248,8 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
     info = ProcessInfo("worker", name, address, socket.gethostname(), models.engine.value)
     with connect(url, blocking=True) as client, connect(url) as other:
         registration = _Registration(ProcessBook(other), info)
-        options = PipelineOptions(min_face_px=settings.worker.min_face_px)
+        relook = RelookOptions.of(settings.worker.relook)
+        options = PipelineOptions(min_face_px=settings.worker.min_face_px, relook=relook)
         worker = LiveWorker(
             FrameQueue(client), models, metrics, stop,
             batch=settings.worker.batch, options=options, beat=registration.beat,

@@ -22,7 +22,7 @@ from maskwatch.types import Detection
 
 __all__ = ["MOST_TRACKS", "Step", "Track", "TrackOptions", "Tracks", "advance", "close_all"]
 
-MOST_TRACKS = 56
+MOST_TRACKS = 50
 """What fits into a camera's state of 4 KB."""
 
 _FOUND_NOISE = 0.12

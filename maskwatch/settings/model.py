@@ -18,6 +18,7 @@ __all__ = [
     "LogSettings",
     "MetricsSettings",
     "RedisSettings",
+    "RelookSettings",
     "Settings",
     "WebSettings",
     "WorkerSettings",
@@ -82,6 +83,15 @@ class CameraSettings(_Part):
         return value
 
 
+class RelookSettings(_Part):
+    """When a face of a person whose verdict is settled is classified again."""
+
+    enabled: bool = Field(default=True, description="false: every face in every frame")
+    every_s: float = Field(default=1.0, ge=0.1, le=60, description="seconds after which it is, whatever else")
+    better: float = Field(default=1.4, ge=1.05, le=10, description="factor by which it has become larger or sharper")
+    changed: float = Field(default=25.0, ge=1, le=255, description="grey levels by which a part of it has changed")
+
+
 class WorkerSettings(_Part):
     """How workers run the networks."""
 
@@ -93,6 +103,7 @@ class WorkerSettings(_Part):
     engine: Literal["auto", "litert", "keras"] = "auto"
     engine_fallback: Literal["litert", "none"] = "litert"
     min_face_px: int = Field(default=24, ge=8, le=512, description="smaller faces don't vote on a verdict")
+    relook: RelookSettings = Field(default_factory=RelookSettings)
 
 
 class WebSettings(_Part):

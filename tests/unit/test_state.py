@@ -61,8 +61,8 @@ def test_too_long_an_epoch_is_refused() -> None:
 
 def test_state_of_another_version_is_refused() -> None:
     data = pack_state(CameraState("e"))
-    with pytest.raises(WireError, match="expected version 1, received 2"):
-        unpack_state(b"\x02" + data[1:])
+    with pytest.raises(WireError, match="expected version 2, received 1"):
+        unpack_state(b"\x01" + data[1:])
 
 
 @settings(deadline=None)
