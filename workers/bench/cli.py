@@ -135,7 +135,7 @@ def system(as_json: bool, history: Path | None, **options: Any) -> None:
     asked = plan.cameras * plan.fps
     if figures["offered_fps"] < 0.95 * asked:
         click.echo(
-            f"maskwatch: bench system: offered {figures['offered_fps']:.1f} of the {asked:.1f} frames/s that were asked "
+            f"maskwatch: bench system: offered {figures['offered_fps']:.1f} of {asked:.1f} frames/s "
             "(less than 95 %): this machine can't feed as many; give fewer --cameras or a lower --fps, or --inject",
             err=True,
         )
@@ -170,8 +170,11 @@ def broker(as_json: bool, history: Path | None, clients: str, **options: Any) ->
 @bench.command()
 @config_option
 @click.option("--seconds", type=click.FloatRange(0.2, 60), default=2.0, show_default=True, help="For each measurement.")
+@click.option(
+    "--faces", type=click.IntRange(0, 16), default=1, show_default=True, help="In each frame, on the average."
+)
 @_output
-def advise(as_json: bool, history: Path | None, config: Path | None, seconds: float) -> None:
+def advise(as_json: bool, history: Path | None, config: Path | None, seconds: float, faces: int) -> None:
     """How many of the configured cameras this machine holds, and what the limit is.
 
     Each stage is measured here for some seconds. A camera that doesn't answer is taken for a stream of its kind.
@@ -181,8 +184,8 @@ def advise(as_json: bool, history: Path | None, config: Path | None, seconds: fl
 
     if config is None:
         raise ConfigError("bench advise: give the cameras with --config FILE")
-    figures = give_advice(settings_from(config), seconds)
-    _tell("advise", {"config": str(config), "seconds": seconds}, figures, None, as_json, history)
+    figures = give_advice(settings_from(config), seconds, faces)
+    _tell("advise", {"config": str(config), "seconds": seconds, "faces": faces}, figures, None, as_json, history)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

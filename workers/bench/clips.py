@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import av.error
@@ -40,7 +39,7 @@ def write_clip(path: Path, pictures: Iterable[UInt8Array], size_wh: tuple[int, i
     """
     try:
         with av.open(str(path), "w", format="mp4") as container:
-            stream = cast(VideoStream, container.add_stream("libx264", rate=Fraction(fps)))
+            stream = container.add_stream("libx264", rate=Fraction(fps))
             stream.width, stream.height, stream.pix_fmt = *size_wh, "yuv420p"
             stream.options = {"preset": "veryfast", "crf": "23", "g": str(fps * KEYFRAME_EVERY_S), "bf": "0"}
             encoded = [(bytes(packet), packet.is_keyframe) for packet in _encoded(stream, pictures)]

@@ -113,8 +113,8 @@ def _prepare(bench: SystemBench, folder: Path) -> Path:
 
 def _start(bench: SystemBench, workers: int, config: Path, running: Stage) -> dict[str, dict[str, int]]:
     """Start the processes and return their ids by kind and name."""
-    wanted = [("worker", f"worker-{n}", Rank.WORKER, ("--name", f"bench-{n}")) for n in range(workers)]
-    wanted += [("web", "web", Rank.WEB, ())]
+    wanted: list[tuple[str, str, Rank, tuple[str, ...]]] = [("web", "web", Rank.WEB, ())]
+    wanted += [("worker", f"worker-{n}", Rank.WORKER, ("--name", f"bench-{n}")) for n in range(workers)]
     if not bench.inject:
         wanted += [("ingest", f"ingest-{n}", Rank.CAMERAS, ("--name", f"bench-{n}")) for n in range(bench.ingest)]
     environ = running.environ | {"MASKWATCH_WEB__PORT": str(free_port())}
