@@ -12,6 +12,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import redis
@@ -29,6 +30,7 @@ from maskwatch.broker.messages import (
     TakenKind,
 )
 from maskwatch.broker.script import read_script, run_script, with_script
+from maskwatch.broker.transaction import transact
 from maskwatch.errors import QueueError, WireError
 from maskwatch.types import FrameResult, FrameStatus, Verdict
 
@@ -71,16 +73,13 @@ class FrameQueue:
         meta = wire.pack_meta(wire.FrameMeta(offer.size_wh, offer.media_time_s))
         age_ms = max(0, round(offer.age_s * 1000))
         dropped = [part for reason, number in offer.dropped.items() for part in (reason.value, number)]
+        about = (offer.camera, offer.epoch, offer.frame_id, meta, age_ms, *dropped)
+        run = ("EVALSHA", script.sha, 1, staged, *about)
 
         def send() -> Any:
             # Sent as a whole again when the server has forgotten the script: the picture that is staged by then may be
             # that of a process which believes to hold this camera still.
-            with self._client.pipeline(transaction=True) as batch:
-                batch.set(staged, offer.jpeg)
-                batch.evalsha(
-                    script.sha, 1, staged, offer.camera, offer.epoch, offer.frame_id, meta, str(age_ms), *dropped
-                )
-                return batch.execute()[1]
+            return transact(self._client, ("SET", staged, offer.jpeg), run)[1]
 
         with translated(self._client, f"offering a frame of {offer.camera}"):
             return OfferStatus(with_script(self._client, script, send).decode())
@@ -195,9 +194,15 @@ def _taken(turn: _Turn, jpeg: bytes) -> Taken:
         age_s=turn[6] / 1000,
         media_time_s=meta.media_time_s,
         state=turn[7],
-        info=wire.unpack_info(turn[8], where) if turn[8] else CameraInfo(camera),
+        info=_info(turn[8], where) if turn[8] else CameraInfo(camera),
         alone=bool(turn[9]),
     )
+
+
+@lru_cache(maxsize=4096)
+def _info(data: bytes, where: str) -> CameraInfo:
+    """Read a camera's settings; they are the same in nearly every turn."""
+    return wire.unpack_info(data, where)
 
 
 def _counts(result: FrameResult) -> str:

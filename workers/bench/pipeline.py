@@ -28,6 +28,7 @@ __all__ = ["PipelineBench", "pipeline_job", "run_pipeline"]
 
 _RENDERED = 40
 _WARM_BATCHES = 2
+_LEAST_BATCHES = 5
 _SETTLING_BATCHES = 20
 """With --settled: time for verdicts to form before the clock starts."""
 
@@ -121,7 +122,7 @@ def pipeline_job(spec: Mapping[str, Any], wait_for_start: Callable[[], None]) ->
     run.reset()
     wait_for_start()
     began_s = time.perf_counter()
-    while (seconds := time.perf_counter() - began_s) < spec["seconds"]:
+    while (seconds := time.perf_counter() - began_s) < spec["seconds"] or len(run.times.frame_ms) < _LEAST_BATCHES:
         run.step()
     frames = len(run.times.frame_ms) * spec["batch"]
     if spec["faces"] is not None and not spec["settled"] and run.classifier.faces != frames * spec["faces"]:
