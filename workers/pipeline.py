@@ -125,6 +125,8 @@ class _Turn:
     """By number of the detection: probabilities and weight."""
     glimpses: dict[int, Glance] = field(default_factory=dict)
     """By number of the detection: what the face looks like, where that is asked."""
+    settled: set[int] = field(default_factory=set)
+    """Numbers of detections that weren't classified because what the last look said holds."""
 
 
 class Pipeline:
@@ -242,7 +244,9 @@ class Pipeline:
             quality = face_quality(faces, boxes)
             usable = quality.usable(self._options.min_face_px, self._options.min_sharpness)
             if self._options.relook is not None:
-                usable &= self._unsettled(turn, wanted, faces, quality, self._options.relook)
+                unsettled = self._unsettled(turn, wanted, faces, quality, self._options.relook)
+                turn.settled = {at for at, known in zip(wanted, usable & ~unsettled, strict=True) if known}
+                usable &= unsettled
             cut.append(
                 (turn, [at for at, use in zip(wanted, usable, strict=True) if use], faces[usable], boxes[usable])
             )
@@ -326,8 +330,10 @@ class Pipeline:
         for track in state.tracks.items:
             at = turn.step.found.get(track.track_id)
             if track.is_confirmed and (at is not None or self._is_shown(track, state)):
-                look = None if at is None else turn.looks.get(at)
-                people.append(_person(track, look, at is not None, state, height / width))
+                said = turn.looks[at][0] if at in turn.looks else ()
+                if at in turn.settled:
+                    said = state.glances[track.track_id].probabilities
+                people.append(_person(track, said, at is not None, state, height / width))
         shown = tuple(person for person in people if person is not None)
         return FrameResult(FrameStatus.OK, (width, height), shown, closed, self._classifier.name)
 
@@ -350,16 +356,14 @@ def _verdicts(track_ids: Sequence[int], evidence: Mapping[int, Evidence]) -> tup
 
 
 def _person(
-    track: Track, look: tuple[tuple[float, ...], float] | None, seen: bool, state: CameraState, aspect: float
+    track: Track, probabilities: tuple[float, ...], seen: bool, state: CameraState, aspect: float
 ) -> Person | None:
     """Return a track as it is shown, or None when its prediction has left the frame."""
     box = track.box_unit(aspect)
     if box[2] <= box[0] or box[3] <= box[1]:
         return None
     label: MaskLabel | None = None
-    probabilities: tuple[float, ...] = ()
-    if look is not None:
-        probabilities = look[0]
+    if probabilities:
         label = LABELS[max(range(len(LABELS)), key=lambda at: probabilities[at])]
     held = state.evidence.get(track.track_id, Evidence())
     return Person(track.track_id, box, track.score, label, probabilities, held.verdict, seen)

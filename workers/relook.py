@@ -54,12 +54,14 @@ class Glance:
         sharpness: see `models.crop`; of a track the greatest that was classified.
         cells: `CELLS` grey levels of the face; of a track those that were classified last.
         agreed: whether the last look said what the verdict says.
+        probabilities: what the last look said, one per entry of `LABELS`; empty before.
     """
 
     size_px: float
     sharpness: float
     cells: bytes
     agreed: bool = False
+    probabilities: tuple[float, ...] = ()
 
 
 def glimpse(face_rgb: UInt8Array, size_px: float, sharpness: float) -> Glance:
@@ -116,7 +118,7 @@ def glanced(now: Glance, known: Glance | None, probabilities: tuple[float, ...],
     size_px, sharpness = now.size_px, now.sharpness
     if known is not None:
         size_px, sharpness = max(size_px, known.size_px), max(sharpness, known.sharpness)
-    return Glance(size_px, sharpness, now.cells, agreed=label.value == verdict.value)
+    return Glance(size_px, sharpness, now.cells, label.value == verdict.value, probabilities)
 
 
 def _is_clear(evidence: Evidence, options: VerdictOptions) -> bool:

@@ -3,7 +3,7 @@
 Layout, little endian: version (uint8), length of the epoch (uint8), epoch, has a time (uint8), media time (float64),
 next id (uint32), number of tracks (uint8); then per track: id, centre, speed, size, spread, seconds since its first and
 its last detection, hits, flags, score, three sums, seconds since its last look, looks, and size, sharpness and grey
-levels of its face (see `workers.relook`).
+levels of its face and what the last look said of it (see `workers.relook`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ __all__ = ["CameraState", "pack_state", "unpack_state"]
 
 _VERSION = 2
 _HEAD = struct.Struct("<BdIB")
-_TRACK = struct.Struct(f"<I9f2fHBe3ffB2e{CELLS}s")
+_TRACK = struct.Struct(f"<I9f2fHBe3ffB4B{CELLS}s")
 _VERDICTS = tuple(Verdict)
 _MOST_EPOCH_BYTES = 64
 _OLDEST_S = 1e9
-_GREATEST = 60_000.0
-"""That half precision holds."""
+_STEPS = 16
+"""A byte's steps from one size to its double: 4 % each, up to 60,000."""
 _HAS_GLANCE, _AGREED = 8, 16
-_NO_GLANCE = Glance(0.0, 0.0, bytes(CELLS))
+_NO_GLANCE = Glance(0.0, 0.0, bytes(CELLS), probabilities=(0.0, 0.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,9 @@ def _pack_track(track: Track, seen: Evidence, glance: Glance | None, now_s: floa
         *seen.sums,
         min(_OLDEST_S, now_s - seen.time_s),
         seen.looks,
-        min(_GREATEST, face.size_px),
-        min(_GREATEST, face.sharpness),
+        _to_byte(face.size_px),
+        _to_byte(face.sharpness),
+        *(round(255 * min(1.0, max(0.0, value))) for value in face.probabilities[:2]),
         face.cells,
     )
 
@@ -129,7 +130,8 @@ def _unpack_track(values: tuple[Any, ...], now_s: float) -> tuple[Track, Evidenc
     x, y, vx, vy, width, height, pp, pv, vv, first_ago, seen_ago = values[1:12]
     hits, flags, score = int(values[12]), int(values[13]), values[14]
     first, second, third, look_ago = values[15:19]
-    size_px, sharpness, cells = values[20:]
+    size_px, sharpness, cells = _from_byte(values[20]), _from_byte(values[21]), values[24]
+    said = (values[22] / 255, values[23] / 255, max(0, 255 - values[22] - values[23]) / 255)
     if not all(map(math.isfinite, values[:-1])) or min(width, height, pp) <= 0 or vv < 0 or flags >= 2 * _AGREED:
         raise WireError("state: a track with impossible numbers; all tracks start afresh")
     track = Track(
@@ -137,5 +139,13 @@ def _unpack_track(values: tuple[Any, ...], now_s: float) -> tuple[Track, Evidenc
         bool(flags & 1), score,
     )  # fmt: skip
     evidence = Evidence((first, second, third), int(values[19]), now_s - look_ago, _VERDICTS[flags >> 1 & 3])
-    glance = Glance(size_px, sharpness, cells, bool(flags & _AGREED)) if flags & _HAS_GLANCE else None
+    glance = Glance(size_px, sharpness, cells, bool(flags & _AGREED), said) if flags & _HAS_GLANCE else None
     return track, evidence, glance
+
+
+def _to_byte(value: float) -> int:
+    return min(255, round(_STEPS * math.log2(1.0 + max(0.0, value))))
+
+
+def _from_byte(value: int) -> float:
+    return float(2.0 ** (value / _STEPS) - 1.0)

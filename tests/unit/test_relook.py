@@ -7,7 +7,7 @@ import pytest
 
 from maskwatch.broker.messages import TakenKind
 from maskwatch.settings import RelookSettings
-from maskwatch.types import Verdict
+from maskwatch.types import MaskLabel, Person, Verdict
 from tests.unit.test_pipeline import FACE, FakeClassifier, FakeDetector, picture
 from workers.pipeline import Pipeline, PipelineItem, PipelineOptions
 from workers.relook import CELLS, Glance, RelookOptions, glanced, glimpse, needs_look
@@ -70,7 +70,7 @@ def test_lamp_that_is_switched_on_is_no_change_of_the_face() -> None:
 def test_memory_keeps_the_best_face_and_the_latest_look() -> None:
     now = Glance(40.0, 300.0, bytes([7] * CELLS))
     held = glanced(now, KNOWN, (0.1, 0.8, 0.1), Verdict.WITH_MASK)
-    assert held == Glance(60.0, 300.0, now.cells, agreed=False)
+    assert held == Glance(60.0, 300.0, now.cells, False, (0.1, 0.8, 0.1))
     assert glanced(now, None, (0.8, 0.1, 0.1), Verdict.WITH_MASK).agreed
 
 
@@ -94,9 +94,11 @@ class Run:
         self.pipeline = Pipeline(lambda _: self.detector, self.classifier, PipelineOptions(relook=relook))
         self.state = b""
         self.number = 0
+        self.people: list[Person] = []
 
     def frames(self, count: int, level: int = 200) -> list[Verdict]:
         verdicts = []
+        self.people.clear()
         for _ in range(count):
             item = PipelineItem(
                 "lobby", "epoch", TakenKind.FRAME, self.number / 5, frame_bgr=picture(level), state=self.state
@@ -104,7 +106,8 @@ class Run:
             (output,) = self.pipeline.process([item])
             self.state = output.state
             self.number += 1
-            verdicts += [person.verdict for person in output.result.people]
+            self.people += output.result.people
+        verdicts += [person.verdict for person in self.people]
         return verdicts
 
     @property
@@ -119,6 +122,24 @@ def test_settled_person_is_classified_once_a_second() -> None:
     verdicts = run.frames(50)
     assert set(verdicts) == {Verdict.WITHOUT_MASK}
     assert run.looks - before == 10
+
+
+def test_settled_person_keeps_the_label_of_the_last_look() -> None:
+    run = Run(RULE)
+    run.frames(10)
+    run.frames(5)
+    assert {person.label for person in run.people} == {MaskLabel.WITHOUT_MASK}
+    for person in run.people:
+        assert sum(person.probabilities) == pytest.approx(1.0)
+        assert person.probabilities[1] == pytest.approx(0.9, abs=0.01)
+
+
+def test_settled_person_too_small_to_be_judged_has_no_label() -> None:
+    run = Run(RULE)
+    run.frames(10)
+    run.detector.found = (replace(FACE, box_xyxy=(118.0, 122.0, 136.0, 142.0)),)
+    run.frames(1)
+    assert all(person.label is None for person in run.people)
 
 
 def test_without_the_rule_every_face_is_classified() -> None:
