@@ -9,6 +9,7 @@ from maskwatch.arrays import UInt8Array
 
 __all__ = ["grey_of", "scaled", "target_size", "turned"]
 
+_ROWS_A_CELL = 4
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
@@ -62,7 +63,9 @@ def grey_of(luma: UInt8Array, width: int | None, rotate: int, cell_px: int) -> U
     """
     size_wh = target_size((int(luma.shape[1]), int(luma.shape[0])), width, rotate)
     small_wh = (max(1, size_wh[0] // cell_px), max(1, size_wh[1] // cell_px))
-    return np.asarray(cv2.resize(luma, small_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    # Means of some of a large picture's rows are as calm as those of all, at a fraction of the time.
+    step = max(1, luma.shape[0] // (small_wh[1] * _ROWS_A_CELL))
+    return np.asarray(cv2.resize(luma[::step], small_wh, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def turned(frame_bgr: UInt8Array, rotate: int) -> UInt8Array:

@@ -92,14 +92,14 @@ def test_still_scene_gets_through_while_held_open_and_then_every_keepalive() -> 
 def test_noise_of_day_and_night_is_no_motion(sigma: float) -> None:
     looks = watch(lambda time_s: noisy(ROOM, sigma, round(time_s * FPS)), 30)
     assert not any(look.has_moved for look in looks[1:])
-    assert share_wanted(looks[round(5 * FPS) :]) < 0.06
+    assert share_wanted(looks[round(5 * FPS) :]) < 0.08
 
 
 def test_flickering_light_is_no_motion() -> None:
     rng = np.random.default_rng(2)
     gains = rng.uniform(0.96, 1.04, 1000)
     looks = watch(lambda time_s: noisy(lit(ROOM, gains[round(time_s * FPS)]), 3, round(time_s * FPS)), 30)
-    assert share_wanted(looks[round(5 * FPS) :]) < 0.06
+    assert share_wanted(looks[round(5 * FPS) :]) < 0.08
 
 
 def test_bands_behind_a_rolling_shutter_are_no_motion() -> None:
@@ -108,12 +108,12 @@ def test_bands_behind_a_rolling_shutter_are_no_motion() -> None:
     def scene(time_s: float) -> UInt8Array:
         return noisy(lit(ROOM, 1 + 0.05 * np.sin(rows / 30 + 2.4 * time_s)), 3, round(time_s * FPS))
 
-    assert share_wanted(watch(scene, 30)[round(5 * FPS) :]) < 0.06
+    assert share_wanted(watch(scene, 30)[round(5 * FPS) :]) < 0.08
 
 
 def test_dusk_is_no_motion() -> None:
     looks = watch(lambda time_s: noisy(lit(ROOM, 1 - 0.005 * time_s), 3, round(time_s * FPS)), 60)
-    assert share_wanted(looks[round(5 * FPS) :]) < 0.06
+    assert share_wanted(looks[round(5 * FPS) :]) < 0.08
 
 
 def test_light_switched_off_is_noticed() -> None:
