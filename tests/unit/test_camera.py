@@ -317,3 +317,11 @@ def test_motion_may_be_turned_off_while_the_source_is_open(stage: Stage) -> None
     wait_for(lambda: not stage.source.rested[-1], 5, "the source's waking")
     assert not camera.status().is_still
     assert stage.opened == 1
+
+
+def test_what_a_source_cannot_do_is_told_with_the_status(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.source.remark = "hwaccel cuda: no such device works here (Permission denied); decoded in software"
+    camera = stage.begin(hwaccel="cuda")
+    await_state(camera, CameraState.LIVE)
+    assert camera.status().note == stage.source.remark
+    assert "source.remark" in capsys.readouterr().out
