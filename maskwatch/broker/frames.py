@@ -10,7 +10,6 @@ Ages, deadlines and ranks are Redis' own; no clock of any host is sent or compar
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, cast
@@ -30,9 +29,9 @@ from maskwatch.broker.messages import (
     TakenKind,
 )
 from maskwatch.broker.script import read_script, run_script, with_script
-from maskwatch.broker.transaction import transact
+from maskwatch.broker.transaction import exchange, transact
 from maskwatch.errors import QueueError, WireError
-from maskwatch.types import FrameResult, FrameStatus, Verdict
+from maskwatch.types import FrameResult, FrameStatus
 
 __all__ = ["MOST_STATE_BYTES", "FrameQueue"]
 
@@ -156,16 +155,16 @@ class FrameQueue:
 
     def _with_pictures(self, turns: Sequence[_Turn]) -> list[Taken]:
         """Fetch the pictures; a turn that was taken back in between (removed, flushed) is left out."""
-        with self._client.pipeline(transaction=False) as batch:
-            for turn in turns:
-                camera = turn[0].decode()
-                batch.get(keys.taken_key(camera))
-                # Read after the picture: if the turn is still ours, so was the picture.
-                batch.hget(keys.camera_key(camera), "token")
-            answers = batch.execute()
+        cameras = [turn[0].decode() for turn in turns]
+        pictures, *tokens = exchange(
+            self._client,
+            ("MGET", *(keys.taken_key(camera) for camera in cameras)),
+            # Read after the pictures: if a turn is still ours, so was its picture.
+            *(("HGET", keys.camera_key(camera), "token") for camera in cameras),
+        )
         taken = []
         unreadable: list[str | bytes] = []
-        for turn, jpeg, token in zip(turns, answers[::2], answers[1::2], strict=True):
+        for turn, jpeg, token in zip(turns, pictures, tokens, strict=True):
             if token != turn[2] or (jpeg is None and turn[3] == b"frame"):
                 continue
             try:
@@ -206,8 +205,13 @@ def _info(data: bytes, where: str) -> CameraInfo:
 
 
 def _counts(result: FrameResult) -> str:
-    people = Counter(f"people:{verdict}" for verdict in result.closed)
-    faces = Counter(f"faces:{person.label}" for person in result.people if person.seen and person.label is not None)
-    present = Counter(f"present:{person.verdict}" for person in result.people)
-    gauges = {f"present:{verdict}": present[f"present:{verdict}"] for verdict in Verdict}
-    return " ".join(f"{field}={number}" for field, number in {**people, **faces, **gauges}.items())
+    numbers = dict.fromkeys(keys.PRESENT, 0)
+    for person in result.people:
+        numbers[f"present:{person.verdict.value}"] += 1
+        if person.seen and person.label is not None:
+            face = f"faces:{person.label.value}"
+            numbers[face] = numbers.get(face, 0) + 1
+    for verdict in result.closed:
+        closed = f"people:{verdict.value}"
+        numbers[closed] = numbers.get(closed, 0) + 1
+    return " ".join([f"{field}={number}" for field, number in numbers.items()])

@@ -4,7 +4,7 @@ import pytest
 import redis
 from redis.exceptions import NoScriptError, ResponseError
 
-from maskwatch.broker.transaction import transact
+from maskwatch.broker.transaction import exchange, transact
 
 
 def test_answers_come_in_the_order_of_the_commands(each_redis: redis.Redis) -> None:
@@ -36,3 +36,11 @@ def test_lost_connection_is_told_and_never_used_again(each_redis: redis.Redis) -
     except redis.exceptions.ConnectionError:
         transact(each_redis, ("INCR", "{t}:n"))
     assert int(each_redis.get("{t}:n") or 0) >= 1
+
+
+def test_exchange_answers_like_the_commands_alone(each_redis: redis.Redis) -> None:
+    each_redis.set("{t}:a", b"1")
+    assert exchange(each_redis, ("MGET", "{t}:a", "{t}:none"), ("INCR", "{t}:a")) == [[b"1", None], 2]
+    with pytest.raises(NoScriptError):
+        exchange(each_redis, ("EVALSHA", "0" * 40, 0), ("INCR", "{t}:a"))
+    assert each_redis.get("{t}:a") == b"3"

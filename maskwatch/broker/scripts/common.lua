@@ -37,6 +37,14 @@ local function unset(camera, ...)
     redis.call('HDEL', K.CAMERA .. camera, ...)
 end
 
+-- Returns whether there was something to rename.
+local function rename(from, to)
+    local answer = redis.pcall('RENAME', from, to)
+    if not answer.err then return true end
+    if answer.err:find('no such key', 1, true) then return false end
+    error(answer)
+end
+
 local function append(list, ...)
     for i = 1, select('#', ...) do list[#list + 1] = (select(i, ...)) end
 end

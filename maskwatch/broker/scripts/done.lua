@@ -28,8 +28,7 @@ end
 
 -- Makes the picture in flight the one that is shown.
 local function show(camera, result, changes, id, meta, at, age)
-    if redis.call('EXISTS', K.TAKEN .. camera) == 1 then
-        redis.call('RENAME', K.TAKEN .. camera, K.SHOWN .. camera)
+    if rename(K.TAKEN .. camera, K.SHOWN .. camera) then
         append(changes, 'shown_id', id, 'shown_meta', meta, 'shown_at', at, 'shown_age', age, 'result', result)
     end
     append(latencies_ms, age + NOW - at)

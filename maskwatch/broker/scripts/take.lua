@@ -35,7 +35,7 @@ local leases = {}
 
 local function hand_out(camera, token, alone, served, id, meta, at, age, epoch, state, info)
     redis.call('ZREM', K.READY, camera)
-    if id and redis.call('EXISTS', K.NEXT .. camera) == 0 then
+    if id and not rename(K.NEXT .. camera, K.TAKEN .. camera) then
         drop_next(camera, 'lease_lost')
         refresh(camera)
         return nil
@@ -43,7 +43,6 @@ local function hand_out(camera, token, alone, served, id, meta, at, age, epoch, 
     local turn = {'token', token, 'served', served, 'taken_kind', id and 'frame' or 'end'}
     if alone then append(turn, 'alone', 1) end
     if id then
-        redis.call('RENAME', K.NEXT .. camera, K.TAKEN .. camera)
         unset(camera, 'next_id', 'next_meta', 'next_at', 'next_age')
         append(waits_ms, NOW - at)
         append(turn, 'taken_id', id, 'taken_meta', meta, 'taken_at', at, 'taken_age', age)
