@@ -106,7 +106,7 @@ class Thrift:
             may_rest = self.rests and may_begin and not self._is_refused
             if not (may_rest and packet.is_keyframe and self._rhythm.is_close):
                 return self._without_seen(packet.decode())
-            held_back = self._without_seen(self._drained())
+            held_back = self._without_seen(self._drained(packet))
             self._begin(packet)
             return held_back
         if packet.size and stamp == _stamp(self._group[0]):
@@ -134,7 +134,8 @@ class Thrift:
     def _alone(self) -> list[VideoFrame]:
         """Decode the group's keyframe by itself."""
         self._is_waiting = False
-        pictures = [picture for packet in self._group or [] for picture in packet.decode()] + self._drained()
+        group = self._group or []
+        pictures = [picture for packet in group for picture in packet.decode()] + self._drained(group[0])
         if len(pictures) != 1 or pictures[0].pts is None:
             # E.g. halves of a picture in packets of their own: such a stream is decoded as a whole, for good.
             self._is_refused = True
@@ -157,10 +158,13 @@ class Thrift:
         self.unseen = max(0, self.unseen - len(newest))
         return newest
 
-    def _drained(self) -> list[VideoFrame]:
-        """Take out what the decoder holds back and leave it empty."""
+    def _drained(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
+        """Take out what the decoder holds back and leave it empty; a packet of the stream tells its time base."""
         try:
-            return list(self._context.decode(None))
+            pictures = list(self._context.decode(None))
+            for picture in pictures:
+                picture.time_base = packet.time_base
+            return pictures
         finally:
             self._context.flush_buffers()
 

@@ -16,6 +16,7 @@ from ingest.motion import MotionGate
 from maskwatch.arrays import UInt8Array
 from maskwatch.media import MediaFrame, encode_jpeg, open_source
 from maskwatch.media.keyframes import Rhythm, Thrift
+from maskwatch.media.video import VideoSource
 from maskwatch.settings import MotionSettings
 from maskwatch.settings.source import parse_source
 from tests.support_media import mjpeg_server, numbered, rtsp_server, write_film
@@ -51,6 +52,7 @@ def test_pictures_after_going_on_are_those_of_the_whole_film(tmp_path: Path, b_f
             thrift.rests = 20 <= number < 55 or 75 <= number < 100
             for picture in thrift.decode(packet, may_begin=True):
                 pts = cast(int, picture.pts)
+                assert picture.time == pytest.approx(float(pts * packet.time_base))
                 assert np.array_equal(picture.to_ndarray(format="gray"), whole[pts])
                 given.append(pts)
             rested += thrift.is_resting
@@ -185,3 +187,18 @@ def test_files_and_mjpeg_never_rest(tmp_path: Path) -> None:
         for _ in range(30):
             assert source.read() is not None
             assert not source.decodes_keyframes_only
+
+
+@pytest.mark.parametrize("b_frames", [0, 3])
+def test_frames_that_are_not_decoded_are_counted_to_the_frame(tmp_path: Path, b_frames: int) -> None:
+    film = write_film(tmp_path / "film.mp4", 120, fps=FPS, keyframe_every=FPS, b_frames=b_frames)
+    with open_source(parse_source(str(film)), fps=5) as source:
+        assert isinstance(source, VideoSource)
+        source._thrift.rests = True  # as `rest` does for a live source
+        due, last_s = 0, -1.0
+        while (grab := source.grab()) is not None:
+            assert grab.media_time_s > last_s
+            last_s = grab.media_time_s
+            due += 1 + grab.unseen
+    assert due == pytest.approx(60, abs=1)
+    assert last_s == pytest.approx(11.9, abs=0.3)
