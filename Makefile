@@ -31,6 +31,11 @@ test: debian $(VENV)/.test ## install what the tests need, then run all of them
 unit: $(VENV)/.test ## the tests without input and output
 	$(BIN)/python -m pytest -q tests/unit
 
+.PHONY: train-smoke
+train-smoke: $(VENV)/.test ## train, export and measure a small classifier on drawn faces, under a minute
+	$(BIN)/python -m pytest -q tests/integration/test_training_run.py \
+		-k "leaves_model or report_holds or packed or passes_the_registry"
+
 .PHONY: lint
 lint: $(VENV)/.test ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -82,7 +87,7 @@ clean: ## remove what was installed and built
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
 
 # Debian keeps `venv` in a package of its own.
 $(BIN)/python:

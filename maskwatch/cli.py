@@ -25,8 +25,10 @@ SUMMARIES = {
     "web": "Serve the site, the streams, the API and the metrics.",
     "check": "Check the configuration and this machine.",
     "detect": "Annotate images, folders, videos or a webcam.",
+    "evaluate": "Measure detector and classifier on labelled pictures.",
     "train": "Train a classifier from labelled pictures.",
-    "models": "List and verify the models that are here.",
+    "export": "Export a classifier to LiteRT and compare both.",
+    "models": "List, verify, activate and pull models.",
     "bench": "Measure how fast this machine is.",
 }
 """Shown by `--help`; written here because asking the verbs would import them (0.1 to 0.5 s each)."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -15,7 +15,7 @@ from maskwatch import __version__
 from maskwatch.errors import ConfigError
 from maskwatch.settings.model import MetricsSettings, is_loopback
 
-__all__ = ["ProcessMetrics"]
+__all__ = ["ModelMetrics", "ProcessMetrics"]
 
 _STAGE_BUCKETS_S = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0, 2.0)
 _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -78,3 +78,41 @@ class ProcessMetrics:
         port = server.server_port
         advertised = settings.advertise or (settings.host if is_loopback(settings.host) else socket.getfqdn())
         return advertised if ":" in advertised else f"{advertised}:{port}"
+
+
+class ModelMetrics:
+    """Which models speak in a process, and how many it refused.
+
+    Args:
+        registry: of the process.
+        kinds: all there are.
+    """
+
+    def __init__(self, registry: CollectorRegistry, kinds: Iterable[str]) -> None:
+        self._info = Gauge(
+            "maskwatch_model_info", "Models that speak", ["kind", "name", "version", "engine"], registry=registry
+        )
+        self._refused = Counter(
+            "maskwatch_model_refused", "Activated models that couldn't be used", ["kind"], registry=registry
+        )
+        for kind in kinds:
+            self._refused.labels(kind)
+        self._shown: frozenset[tuple[str, str, str, str]] = frozenset()
+
+    def refused(self, kind: str) -> None:
+        """Count a model that couldn't be used."""
+        self._refused.labels(kind).inc()
+
+    def show(self, models: Iterable[tuple[str, str]], engine: str) -> None:
+        """Show these models and no others.
+
+        Args:
+            models: kind and label, which is name and version with a space between them.
+            engine: what runs the networks.
+        """
+        wanted = frozenset((kind, *label.partition(" ")[::2], engine) for kind, label in models)
+        for values in wanted - self._shown:
+            self._info.labels(*values).set(1)
+        for values in self._shown - wanted:
+            self._info.remove(*values)
+        self._shown = wanted

@@ -124,7 +124,8 @@ class Person:
         box_unit: left, top, right, bottom in 0..1 of the frame's width and height.
         score: the detector's confidence in this frame, 0..1.
         label: what the classifier said of this face in this frame, or of the same face a moment ago where its
-            verdict is settled (see `workers.relook`); None when it wasn't asked (too small, too blurred).
+            verdict is settled (see `workers.relook`); None when it wasn't asked (too small, too blurred) or couldn't
+            tell.
         probabilities: one per entry of `LABELS`, summing to 1, or empty when `label` is None.
         verdict: the track's smoothed verdict.
         seen: False when the box is the tracker's prediction because the detector missed the face in this frame.
@@ -149,6 +150,7 @@ class FrameResult:
         people: the tracks in this frame, oldest first.
         closed: verdicts of tracks that ended with this frame, one entry a person.
         model: name and version of the classifier that spoke.
+        detector: name and version of what found the faces; empty where nothing looked for any.
         note: what went wrong, when `status` isn't `OK`.
     """
 
@@ -158,6 +160,7 @@ class FrameResult:
     closed: tuple[Verdict, ...] = ()
     model: str = ""
     note: str = ""
+    detector: str = ""
 
 
 @dataclass(frozen=True, slots=True)

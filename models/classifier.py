@@ -1,9 +1,6 @@
-"""The mask classifier: its architecture, and the loaded model that the pipeline asks about faces."""
+"""The mask classifier as the pipeline asks it about faces; `models.backbones` has its architecture."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import Any, Literal
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import ModelError
@@ -12,12 +9,13 @@ from models.engines import EngineName, Network, load_network
 from models.manifest import ModelKind
 from models.registry import ModelEntry, Registry
 
-__all__ = ["DEFAULT_CLASSIFIER", "MaskClassifier", "build_mobilenet_v2", "load_classifier"]
+__all__ = ["DEFAULT_CLASSIFIER", "MaskClassifier", "classifier_from", "load_classifier"]
 
 DEFAULT_CLASSIFIER = "maskwatch-mask"
 """Name of the classifier that is shipped."""
 
-DROPOUT = 0.3
+UNKNOWN = "unknown"
+"""The manifest's threshold below which a classifier can't tell."""
 
 
 class MaskClassifier:
@@ -26,12 +24,13 @@ class MaskClassifier:
     Args:
         network: the loaded network: one output, (N, 3) probabilities.
         name: name and version of the model, e.g. "maskwatch-mask 1.0.0".
+        unknown_below: highest probability below which the answer is `unknown`, 0..1; 0 always answers.
 
     Raises:
         ModelError: if the network's input isn't square or it has other outputs.
     """
 
-    def __init__(self, network: Network, name: str) -> None:
+    def __init__(self, network: Network, name: str, unknown_below: float = 0.0) -> None:
         width, height = network.size_wh
         if width != height or len(network.output_names) != 1:
             raise ModelError(
@@ -40,6 +39,7 @@ class MaskClassifier:
             )
         self.name = name
         self.size_px = width
+        self.unknown_below = unknown_below
         self._network = network
 
     def classify(self, faces_rgb: UInt8Array) -> Float32Array:
@@ -82,9 +82,14 @@ def load_classifier(
         LabelMismatch: if it was made for other labels.
         EngineUnavailable: if the engine can't run on this machine.
     """
-    entry = (registry or Registry()).get(name)
+    return classifier_from((registry or Registry()).get(name), engine, threads)
+
+
+def classifier_from(entry: ModelEntry, engine: EngineName | str, threads: int = 1) -> MaskClassifier:
+    """Load the classifier of an entry; see `load_classifier`, which finds it by its name."""
     _require_classifier(entry)
-    return MaskClassifier(load_network(entry, engine, threads=threads), entry.label)
+    unknown_below = entry.manifest.thresholds.get(UNKNOWN, 0.0)
+    return MaskClassifier(load_network(entry, engine, threads=threads), entry.label, unknown_below)
 
 
 def _require_classifier(entry: ModelEntry) -> None:
@@ -101,56 +106,3 @@ def _require_classifier(entry: ModelEntry) -> None:
             f"model {entry.label}: expected rgb pictures and one output of ({len(LABELS)},), "
             f"received {manifest.input.colour} and {shapes}; use a classifier's files"
         )
-
-
-def build_mobilenet_v2(
-    size_px: int = 128,
-    alpha: float = 1.0,
-    weights: Path | Literal["imagenet"] | None = None,
-    input_dtype: Literal["uint8", "float32"] = "uint8",
-) -> Any:
-    """Build the classifier: scaling, MobileNetV2, global average, dropout, softmax over `LABELS`.
-
-    Batch normalisation stays in inference mode also while training: with batches of 32 and some thousand faces its
-    running averages would drift away from ImageNet's.
-
-    Args:
-        size_px: side of the square input.
-        alpha: width of the backbone.
-        weights: a Keras weights file of `MobileNetV2(include_top=False)` of this width, "imagenet" for Keras' own
-            download (needs the internet), or None for random ones.
-        input_dtype: "uint8" everywhere but for the int8 export, where the converter can quantise a float input only.
-
-    Returns:
-        A keras.Model: (N, size_px, size_px, 3) RGB 0..255 to (N, 3) float32 probabilities; its backbone is the layer
-        named "backbone".
-
-    Raises:
-        ModelError: if the weights file doesn't fit.
-
-    Source:
-        Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018.
-    """
-    import keras
-
-    backbone = keras.applications.MobileNetV2(
-        input_shape=(size_px, size_px, 3),
-        alpha=alpha,
-        include_top=False,
-        weights="imagenet" if weights == "imagenet" else None,
-        name="backbone",
-    )
-    if isinstance(weights, Path):
-        try:
-            backbone.load_weights(weights)
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelError(
-                f"backbone weights {weights}: expected a .weights.h5 file of MobileNetV2(include_top=False, "
-                f"alpha={alpha}), received something else ({str(error).splitlines()[0]}); give another --backbone"
-            ) from error
-    pictures = keras.Input((size_px, size_px, 3), dtype=input_dtype, name="faces_rgb")
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pictures)
-    features = keras.layers.GlobalAveragePooling2D(name="average")(backbone(scaled, training=False))
-    features = keras.layers.Dropout(DROPOUT, name="dropout")(features)
-    probabilities = keras.layers.Dense(len(LABELS), activation="softmax", name="probabilities")(features)
-    return keras.Model(pictures, probabilities, name="maskwatch_mask")

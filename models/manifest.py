@@ -1,4 +1,4 @@
-"""What a shipped model says about itself: the form of `models/weights/<name>/manifest.json`."""
+"""What a model says about itself: the form of `<folder of models>/<name>/manifest.json`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,24 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from maskwatch.errors import ModelError
+from models.files import read_plain
 
-__all__ = ["EngineName", "FileSpec", "InputSpec", "Manifest", "ModelKind", "OutputSpec", "read_manifest"]
+__all__ = [
+    "EngineName",
+    "FileSpec",
+    "InputSpec",
+    "Manifest",
+    "ModelKind",
+    "OutputSpec",
+    "parse_manifest",
+    "read_manifest",
+]
 
 MAX_MANIFEST_BYTES = 256 * 1024
 """A manifest is some kilobytes; anything larger is another file."""
+
+MOST_PIXELS = 2 << 20
+"""Of one input picture. Networks need some hundred bytes a pixel: a manifest must not be able to ask for gigabytes."""
 
 SUFFIXES = {"keras": ".keras", "litert": ".tflite"}
 """The only form each engine reads. Keras' legacy HDF5 and SavedModel forms can hold code, so they aren't accepted."""
@@ -52,9 +65,16 @@ class InputSpec(_Part):
         colour: order of the channels.
     """
 
-    sizes_wh: tuple[tuple[Side, Side], ...] = Field(min_length=1)
+    sizes_wh: tuple[tuple[Side, Side], ...] = Field(min_length=1, max_length=16)
     dtype: Literal["uint8"] = "uint8"
     colour: Literal["rgb", "bgr"]
+
+    @model_validator(mode="after")
+    def _fits_memory(self) -> Self:
+        for width, height in self.sizes_wh:
+            if width * height > MOST_PIXELS:
+                raise ValueError(f"an input of {width}x{height} is more than {MOST_PIXELS} pixels")
+        return self
 
 
 class OutputSpec(_Part):
@@ -66,7 +86,7 @@ class OutputSpec(_Part):
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
-    shape: tuple[Annotated[int, Field(ge=0)], ...]
+    shape: tuple[Annotated[int, Field(ge=0, le=65_536)], ...] = Field(max_length=4)
 
 
 class FileSpec(_Part):
@@ -92,7 +112,7 @@ class FileSpec(_Part):
     size_bytes: Annotated[int, Field(gt=0, le=64 * 1024 * 1024)]
     precision: Literal["float32", "float16", "int8"] = "float32"
     exported_from: Sha256 | None = None
-    output_tensors: tuple[str, ...] = ()
+    output_tensors: tuple[Annotated[str, Field(max_length=200)], ...] = Field(default=(), max_length=16)
 
     @model_validator(mode="after")
     def _suffix_fits_engine(self) -> Self:
@@ -122,11 +142,11 @@ class Manifest(_Part):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]
     version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
     kind: ModelKind
-    labels: tuple[str, ...] = Field(min_length=1)
+    labels: tuple[Annotated[str, Field(min_length=1, max_length=50)], ...] = Field(min_length=1, max_length=1000)
     input: InputSpec
-    outputs: tuple[OutputSpec, ...] = Field(min_length=1)
-    files: tuple[FileSpec, ...] = Field(min_length=1)
-    licence: Annotated[str, Field(min_length=1)]
+    outputs: tuple[OutputSpec, ...] = Field(min_length=1, max_length=16)
+    files: tuple[FileSpec, ...] = Field(min_length=1, max_length=64)
+    licence: Annotated[str, Field(min_length=1, max_length=200)]
     thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -157,10 +177,22 @@ def read_manifest(path: Path) -> Manifest:
         ModelError: if the file is missing, too large, not JSON, or has another form.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_MANIFEST_BYTES + 1)
+        content = read_plain(path, MAX_MANIFEST_BYTES)
     except OSError as error:
         raise ModelError(f"model manifest {path}: can't be read ({error.strerror}); install the model again") from error
+    return parse_manifest(content, path)
+
+
+def parse_manifest(content: bytes, path: Path) -> Manifest:
+    """Check the content of a manifest.
+
+    Args:
+        content: what was read.
+        path: where from, for the error.
+
+    Raises:
+        ModelError: if it is too large, not JSON, or has another form.
+    """
     if len(content) > MAX_MANIFEST_BYTES:
         raise ModelError(f"model manifest {path}: expected at most {MAX_MANIFEST_BYTES} bytes; install the model again")
     try:

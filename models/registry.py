@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from maskwatch.errors import ChecksumMismatch, LabelMismatch, ModelError
 from maskwatch.types import LABELS
-from models.manifest import EngineName, FileSpec, Manifest, ModelKind, read_manifest
+from models.files import read_plain
+from models.manifest import MAX_MANIFEST_BYTES, EngineName, FileSpec, Manifest, ModelKind, parse_manifest
 
-__all__ = ["ModelEntry", "Registry", "sha256_of"]
+__all__ = ["SHIPPED", "SHIPPED_ROOT", "ModelEntry", "Registry", "sha256_of"]
+
+SHIPPED: Mapping[ModelKind, str] = {ModelKind.CLASSIFIER: "maskwatch-mask", ModelKind.DETECTOR: "maskwatch-face"}
+"""Names of the models that are used unless others are activated."""
+
+SHIPPED_ROOT = Path(__file__).parent / "weights"
 
 MANIFEST = "manifest.json"
 CARD = "CARD.md"
@@ -25,10 +31,13 @@ class ModelEntry:
     Attributes:
         folder: where the files lie.
         manifest: what the model says of itself.
+        manifest_sha256: of the manifest's file. It holds the checksums of all other files, so it stands for them;
+            empty for an entry that was made of something else than a manifest's file.
     """
 
     folder: Path
     manifest: Manifest
+    manifest_sha256: str = ""
 
     @property
     def label(self) -> str:
@@ -73,8 +82,7 @@ class ModelEntry:
         if path.resolve().parent != self.folder.resolve():
             raise ModelError(f"model file {path}: leads out of the model's folder; install the model again")
         try:
-            with path.open("rb") as stream:
-                content = stream.read(file.size_bytes + 1)
+            content = read_plain(path, file.size_bytes)
         except OSError as error:
             raise ModelError(f"model file {path}: can't be read ({error.strerror}); install the model again") from error
         received = hashlib.sha256(content).hexdigest()
@@ -104,20 +112,25 @@ class ModelEntry:
 
 
 class Registry:
-    """The models in one folder, each in a sub-folder of its own name.
+    """The models in some folders, each in a sub-folder of its own name.
 
     Args:
-        root: the folder; None takes the models that are shipped with Maskwatch.
+        roots: the folders. Of two models of one name the one in the earlier folder counts. None stands for the models
+            that are shipped with Maskwatch, and so does giving none at all.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
-        self.root = root if root is not None else Path(__file__).parent / "weights"
+    def __init__(self, *roots: Path | None) -> None:
+        self.roots = tuple(SHIPPED_ROOT if root is None else root for root in roots or (None,))
+
+    @property
+    def root(self) -> Path:
+        """The folder that is looked in first."""
+        return self.roots[0]
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the sub-folders that hold a manifest, sorted; nothing is opened."""
-        if not self.root.is_dir():
-            return ()
-        return tuple(sorted(path.parent.name for path in self.root.glob(f"*/{MANIFEST}")))
+        found = {path.parent.name for root in self.roots for path in root.glob(f"*/{MANIFEST}")}
+        return tuple(sorted(found))
 
     def list(self) -> tuple[ModelEntry, ...]:
         """Return every model, by name.
@@ -138,14 +151,16 @@ class Registry:
         if name not in names:
             near = get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names) or 'none'}"
-            raise ModelError(f"model {name}: not found in {self.root}; {hint}")
-        manifest = read_manifest(self.root / name / MANIFEST)
+            raise ModelError(f"model {name}: not found in {' or '.join(map(str, self.roots))}; {hint}")
+        holders = [root / name for root in self.roots if (root / name / MANIFEST).exists()]
+        folder = holders[0] if holders else self.root / name
+        entry = _read_entry(folder)
+        manifest = entry.manifest
         if manifest.name != name:
             raise ModelError(
-                f"model manifest {self.root / name / MANIFEST}: expected name {name} (its folder), "
+                f"model manifest {folder / MANIFEST}: expected name {name} (its folder), "
                 f"received {manifest.name}; rename the folder or correct the manifest"
             )
-        entry = ModelEntry(self.root / name, manifest)
         if manifest.kind is ModelKind.CLASSIFIER:
             entry.require(ModelKind.CLASSIFIER, LABELS)
         return entry
@@ -166,6 +181,20 @@ class Registry:
         for file in entry.manifest.files:
             entry.read(file)
         return entry.manifest.files
+
+
+def _read_entry(folder: Path) -> ModelEntry:
+    """Read a model's manifest.
+
+    Raises:
+        ModelError: if it can't be used.
+    """
+    path = folder / MANIFEST
+    try:
+        content = read_plain(path, MAX_MANIFEST_BYTES)
+    except OSError as error:
+        raise ModelError(f"model manifest {path}: can't be read ({error.strerror}); install the model again") from error
+    return ModelEntry(folder, parse_manifest(content, path), hashlib.sha256(content).hexdigest())
 
 
 def sha256_of(path: Path) -> str:

@@ -43,7 +43,9 @@ model.save_weights(sys.argv[1])
 
 def drawn_face(label: str, rng: np.random.Generator, side: int = 72) -> UInt8Array:
     """Draw a face, (side, side, 3) uint8 BGR: an oval with eyes and, by its label, a mask, a mouth, or both."""
-    picture = np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8)
+    # A background of its own: otherwise all drawings are near-duplicates, which never cross a split.
+    coarse = rng.integers(0, 256, (12, 12, 3)).astype(np.uint8)
+    picture = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
     centre = side // 2
     cv2.ellipse(picture, (centre, centre), (side // 3, side * 4 // 9), 0, 0, 360, (140, 170, 220), -1)
     for x in (centre - side // 8, centre + side // 8):
@@ -103,7 +105,7 @@ def train_tiny(folder: Path) -> TinyRun:
     subprocess.run([sys.executable, "-c", MAKE_BACKBONE, str(backbone)], check=True, capture_output=True, timeout=280)
     data = write_class_folders(folder / "drawn" / "train", 8)
     write_class_folders(folder / "drawn" / "val", 2, seed=1)
-    size = ("--size", "64", "--alpha", "0.35", "--backbone", backbone, "--threads", "1")
+    size = ("--size", "64", "--alpha", "0.35", "--backbone-weights", backbone, "--threads", "1")
     # Only the last layers learn: tracing the gradient of all of them would take most of the time.
     options = (*size, "--fine-from", "Conv_1", "--epochs-head", "0", "--epoch-faces", "24", "--batch", "8")
     install = ("--install", "tiny", "--install-version", "0.1.0", "--models", folder / "models")

@@ -1,7 +1,8 @@
 """Making each face look different every time it is shown: what cameras do to pictures, in random amounts.
 
 Most of it undoes what would let the network cheat: faces of one source are sharper, larger or tighter than those of
-another, and sources don't hold the labels in equal parts.
+another, and sources don't hold the labels in equal parts. Drawn masks (`training.drawn`) and covers
+(`training.covers`) come first, on the uncut picture, so that everything else happens to them as to real ones.
 """
 
 from __future__ import annotations
@@ -9,11 +10,51 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from maskwatch.arrays import UInt8Array
+from maskwatch.arrays import Float32Array, UInt8Array
+from maskwatch.types import LABELS, MaskLabel
 from models.crop import crop_faces
+from training.covers import cover_mouth, cover_top
+from training.drawn import draw_mask
 from training.samples import Sample
 
-__all__ = ["augmented_face", "plain_face"]
+__all__ = ["AUGMENTATIONS", "augmented_face", "plain_face"]
+
+AUGMENTATIONS = (
+    "geometry",
+    "flip",
+    "colour",
+    "jpeg",
+    "blur",
+    "shrink",
+    "noise",
+    "erase",
+    "drawn_masks",
+    "drawn_wrong",
+    "covers",
+    "found_boxes",
+)
+"""What can be switched off, by name. `drawn_masks` switches both kinds of drawn masks off, `drawn_wrong` those that
+are worn wrongly alone: their faces then stay bare."""
+
+WITH, BARE, WRONG = (
+    LABELS.index(label) for label in (MaskLabel.WITH_MASK, MaskLabel.WITHOUT_MASK, MaskLabel.INCORRECT_MASK)
+)
+
+DRAWN = 0.35
+"""Share of bare faces that a mask is drawn on. Every drawn mask costs a bare face, of which there are a quarter as
+many as masked ones, and a network that sees more drawn masks than real ones learns the drawing."""
+
+DRAWN_WRONG = 0.5
+"""Share of them that is worn wrongly. Equal parts: that a mask is drawn says nothing about how it is worn."""
+
+MOUTH_COVERED = 0.10
+"""Share of bare faces whose mouth or chin something else hides: rarer in life, but the network's worst mistake."""
+
+TOP_COVERED = 0.08
+"""Share of all faces, whatever their label, with sunglasses, a hat, a visor or a fringe added."""
+
+FOUND_BOX = 0.5
+"""Share of faces that are cut by the detector's box, as live ones are; the others by the annotator's."""
 
 SHIFT = 0.10
 """Largest shift of the box over its side: detectors and annotators differ by that much."""
@@ -22,6 +63,16 @@ SCALE = (0.85, 1.25)
 """Smallest and largest factor on the box's side."""
 
 ROTATION_DEG = 20.0
+
+SHEAR = 0.12
+"""Largest sideways shift over height: heads seen from a side and from above, lenses at the rim."""
+
+NOISE = (2.0, 14.0)
+"""Least and most standard deviation of noise, of 255: a well lit camera and one at night."""
+
+ERASED_TO = 0.42
+"""How far down erasing may reach in the middle of a face: the nose and the mouth decide the label."""
+
 SMALLEST_FACE_PX = 20
 """Faces are shrunk down to this side and enlarged again, as far ones are."""
 
@@ -36,35 +87,69 @@ def plain_face(sample: Sample, size_px: int) -> UInt8Array:
     return face
 
 
-def augmented_face(sample: Sample, size_px: int, rng: np.random.Generator) -> UInt8Array:
-    """Cut a face with a jittered box and change it at random.
+def augmented_face(
+    sample: Sample, size_px: int, rng: np.random.Generator, off: frozenset[str] = frozenset()
+) -> tuple[UInt8Array, int]:
+    """Cut a face with a jittered box and change it at random; bare faces may get a mask and with it another label.
+
+    Of faces chosen in the shares w, b and i of with_mask, without_mask and incorrect_mask, and with landmarks for all
+    bare ones, it returns about w + 0.17 b, 0.65 b and i + 0.17 b; `batches.shares_to_draw` chooses accordingly.
 
     Args:
         sample: the face.
         size_px: side of the output.
         rng: every random choice comes from it.
+        off: names from `AUGMENTATIONS` that are switched off.
 
     Returns:
-        (size_px, size_px, 3) uint8 RGB.
+        (size_px, size_px, 3) uint8 RGB, and the index of its label, which is the sample's unless a mask was drawn.
     """
-    face: UInt8Array = crop_faces(sample.patch_bgr, _jittered(sample, rng)[None], size_px)[0]
-    face = _turn(face, rng)
-    if rng.random() < 0.5:
-        face = _recolour(face, rng)
-    if rng.random() < 0.45:
-        face = _shrink(face, rng)
-    if rng.random() < 0.15:
-        face = _blur(face, rng)
-    if rng.random() < 0.3:
-        face = _compress(face, rng)
-    if rng.random() < 0.2:
-        face = _erase(face, rng)
-    return np.ascontiguousarray(face)
+    patch, label = _dressed(sample, rng, off)
+    found = sample.found_box if "found_boxes" not in off and rng.random() < FOUND_BOX else None
+    box = np.array(found or sample.patch_box, np.float32)
+    still = "geometry" in off
+    face: UInt8Array = crop_faces(patch, (box if still else _jittered(box, rng))[None], size_px)[0]
+    if "flip" not in off and rng.random() < 0.5:
+        face = np.ascontiguousarray(face[:, ::-1])
+    if not still and rng.random() < 0.66:
+        face = _turn(face, rng)
+    # In the order in which it happens: the scene, the lens, the sensor, the encoder.
+    for name, share, change in (
+        ("erase", 0.2, _erase),
+        ("colour", 0.5, _recolour),
+        ("blur", 0.15, _blur),
+        ("shrink", 0.45, _shrink),
+        ("noise", 0.2, _add_noise),
+        ("jpeg", 0.3, _compress),
+    ):
+        if name not in off and rng.random() < share:
+            face = change(face, rng)
+    return np.ascontiguousarray(face), label
 
 
-def _jittered(sample: Sample, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def _dressed(sample: Sample, rng: np.random.Generator, off: frozenset[str]) -> tuple[UInt8Array, int]:
+    """Return the sample's surroundings and its label, with a mask or something else drawn on some of the faces.
+
+    Nothing is drawn over the mouth of a face that wears a mask, and nothing where the landmarks are missing.
+    """
+    patch, label, marks = sample.patch_bgr, sample.label, sample.landmarks_xy
+    choice, wrong = rng.random(), rng.random() < DRAWN_WRONG
+    if label == BARE and marks is not None:
+        if choice < DRAWN:
+            if "drawn_masks" not in off and not (wrong and "drawn_wrong" in off):
+                masked = draw_mask(patch, marks, wrong, rng)
+                if masked is not None:
+                    patch, label = masked, WRONG if wrong else WITH
+        elif choice < DRAWN + MOUTH_COVERED and "covers" not in off:
+            patch = cover_mouth(patch, marks, rng)
+    if rng.random() < TOP_COVERED and "covers" not in off:
+        patch = cover_top(patch, sample.patch_box, marks, rng)
+    return patch, label
+
+
+def _jittered(box_xyxy: Float32Array, rng: np.random.Generator) -> Float32Array:
     """Return the box moved and resized as another detector might have drawn it."""
-    left, top, right, bottom = sample.patch_box
+    left, top, right, bottom = box_xyxy.tolist()
     side = max(right - left, bottom - top)
     x = (left + right) / 2 + rng.uniform(-SHIFT, SHIFT) * side
     y = (top + bottom) / 2 + rng.uniform(-SHIFT, SHIFT) * side
@@ -73,16 +158,13 @@ def _jittered(sample: Sample, rng: np.random.Generator) -> np.ndarray[tuple[int]
 
 
 def _turn(face: UInt8Array, rng: np.random.Generator) -> UInt8Array:
-    """Mirror half of the faces and rotate two thirds of them."""
-    if rng.random() < 0.5:
-        face = face[:, ::-1]
-    face = np.ascontiguousarray(face)
-    if rng.random() < 0.66:
-        size = face.shape[0]
-        matrix = cv2.getRotationMatrix2D((size / 2, size / 2), rng.uniform(-ROTATION_DEG, ROTATION_DEG), 1.0)
-        turned = cv2.warpAffine(face, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        face = turned.astype(np.uint8, copy=False)
-    return face
+    """Rotate and shear a face about its middle."""
+    middle = face.shape[0] / 2
+    matrix = cv2.getRotationMatrix2D((middle, middle), rng.uniform(-ROTATION_DEG, ROTATION_DEG), 1.0)
+    shear = rng.uniform(-SHEAR, SHEAR)
+    matrix = matrix @ np.array([[1, shear, -shear * middle], [0, 1, 0], [0, 0, 1]])
+    turned = cv2.warpAffine(face, matrix, face.shape[:2], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return turned.astype(np.uint8, copy=False)
 
 
 def _recolour(face: UInt8Array, rng: np.random.Generator) -> UInt8Array:
@@ -118,6 +200,21 @@ def _blur(face: UInt8Array, rng: np.random.Generator) -> UInt8Array:
     return cv2.filter2D(face, -1, kernel).astype(np.uint8, copy=False)
 
 
+def _add_noise(face: UInt8Array, rng: np.random.Generator) -> UInt8Array:
+    """Add a sensor's noise, in fine or coarse grain, the same for all colours or for each its own."""
+    size = face.shape[0]
+    cells = size // int(rng.integers(1, 3))
+    shape = (cells, cells, 3 if rng.random() < 0.5 else 1)
+    # The sum of two bytes is close enough to normal, and ten times as fast. Its deviation is 104.
+    first, second = (np.frombuffer(rng.bytes(shape[0] * shape[1] * shape[2]), np.uint8) for _ in range(2))
+    noise: Float32Array = first.astype(np.float32) + second - np.float32(255)
+    noise = noise.reshape(shape) * np.float32(rng.uniform(*NOISE) / 104)
+    if cells != size:
+        noise = cv2.resize(noise, (size, size)).astype(np.float32, copy=False).reshape(size, size, -1)
+    noisy: UInt8Array = np.clip(face + noise, 0, 255).astype(np.uint8)
+    return noisy
+
+
 def _compress(face: UInt8Array, rng: np.random.Generator) -> UInt8Array:
     """Leave JPEG's marks."""
     quality = int(rng.integers(20, 85))
@@ -127,15 +224,15 @@ def _compress(face: UInt8Array, rng: np.random.Generator) -> UInt8Array:
 
 
 def _erase(face: UInt8Array, rng: np.random.Generator) -> UInt8Array:
-    """Cover a rectangle of the upper half or the rim with noise: hats, hands, other heads.
+    """Cover a rectangle of the upper half or the rim with one colour: hats, hands, other heads.
 
-    The lower middle stays, because a covered mouth changes the label.
+    The lower middle stays, because a covered nose or mouth changes the label.
     """
     size = face.shape[0]
     width, height = (int(side) for side in rng.integers(size // 10, size // 3, 2))
     x, y = int(rng.integers(0, size - width)), int(rng.integers(0, size - height))
-    if y + height > size // 2 and x < size * 3 // 4 and x + width > size // 4:
-        y = int(rng.integers(0, max(1, size // 2 - height)))
+    if x < size * 3 // 4 and x + width > size // 4:
+        y = int(rng.integers(0, max(1, round(ERASED_TO * size) - height)))
     covered = face.copy()
     covered[y : y + height, x : x + width] = rng.integers(0, 256, 3, dtype=np.uint8)
     return covered

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from maskwatch.types import LABELS, MaskLabel
-from training.measure import Figures, Rate
+from maskwatch.types import LABELS
+from training.licences import NOT_STATED
 from training.report import Report
+from training.tables import calibration_text, figures_text, parity_text, table
 
 __all__ = ["card_text"]
+
+BACKBONES = {
+    "mobilenet_v2": "MobileNetV2 (alpha {alpha}; Sandler et al., CVPR 2018)",
+    "inception_v3": "InceptionV3 (Szegedy et al., CVPR 2016)",
+}
 
 HEAD = """# {name} {version}
 
@@ -15,54 +21,63 @@ Says of a cut-out face how a mask is worn: `with_mask` (over mouth and nose), `w
 
 ## Use
 Intended: counting and showing mask compliance in camera pictures, after a face detector, smoothed over a person's
-track.
-Not intended: deciding about a single person from a single picture, medical or legal decisions, telling mask types apart
-or judging how well a mask protects.
+track, by people who may film there and have said that they do.
+
+It must not be used to
+- decide anything about a single person (access, work, a fine) without a human who looks;
+- tell who somebody is, or follow somebody across cameras;
+- judge how well a mask protects, tell medical masks from others, or serve any medical purpose.
 
 ## Model
-MobileNetV2 (alpha {alpha}) of {size} x {size} RGB pixels, ImageNet start, global average, dropout, softmax over
-{labels}.
-Faces are cut by `models.crop.crop_faces`, in training as in use. `{keras}` is the float32 Keras model without
-its optimizer, `{int8}` its int8 export with uint8 input. Both have checksums in `manifest.json`, and the
-loader compares them before it reads the file.
+{backbone} of {size} x {size} RGB pixels, {start},
+global average, dropout, softmax over {labels}.
+Faces are cut by `models.crop.crop_faces`, in training as in use. `model.keras` is the float32 Keras model without
+its optimizer, its weights rounded to 11 significant bits; `model.int8.tflite` its int8 export with uint8 input. Both
+have checksums in `manifest.json`, and the loader compares them before it reads the file.
 
 ## Training
-{train_counts}; faces under 24 px were left out.
-Seed {seed}, {head} epochs of the head and {fine} of fine-tuning {fine_from}, {faces} faces an epoch, the rare
-label drawn more often, epoch {best} kept for its balanced accuracy on the validation faces. `report.json` holds
-settings, rates, versions and every figure, `data.csv.gz` every picture with its sha256 and labels;
-`training/README.md` has the command that repeats it.
+{train_counts}; faces whose longer side is under 24 px were left out.
+{left_out}Seed {seed}, {head} epochs of the head and {fine} of fine-tuning {fine_from}, {faces} faces an epoch, the rare
+label drawn more often, masks and other covers drawn on bare faces{without}.
+{two_class}Epoch {best} was kept for its balanced accuracy on the validation faces; its weights are averages over the
+last steps. `report.json` holds settings, rates, versions and every figure, `data.csv.gz` every picture with its
+sha256, licence and labels; `training/README.md` has the command that repeats it.
 """
 
 DATA = """
 ## Data and licences
 The weights are ours, under Apache-2.0. The pictures are not shipped; what their publishers state:
 
-| source | what | stated licence |
-| --- | --- | --- |
 """
 
 SOURCES = {
-    "adityap27": "adityap27/face-mask-detector: scenes, boxes of two labels | MIT (pictures from the web)",
-    "andrewmvd853": 'andrewmvd "Face Mask Detection": scenes, three labels, 2-3 % label noise | CC0 1.0',
-    "ilc2021": "jolignier/face-mask-dataset-ilc-2021: scenes, three labels, 3-5 % dubious | none stated",
-    "faces": "chandrikadeb7/Face-Mask-Detection: one face a picture, 5 % junk | MIT (pictures from the web)",
+    "adityap27": ("adityap27/face-mask-detector: scenes, boxes of two labels", "MIT (pictures from the web)"),
+    "andrewmvd853": ('andrewmvd "Face Mask Detection": scenes, three labels, 2-3 % label noise', "CC0 1.0"),
+    "ilc2021": ("jolignier/face-mask-dataset-ilc-2021: scenes, three labels, 3-5 % dubious", "none stated"),
+    "faces": ("chandrikadeb7/Face-Mask-Detection: one face a picture, 5 % junk", "MIT (pictures from the web)"),
 }
 """What is known of the sources that the shipped model learned from; other data says for itself."""
 
-BACKBONE = "| ImageNet | weights of the backbone at the start, from Keras Applications | Apache-2.0 |\n"
+IMAGENET = ("ImageNet", "weights of the backbone at the start, from Keras Applications", "Apache-2.0")
+
+WHO = """
+## Who is in the data
+Most pictures come from the web and from news of 2020 and 2021: adults, many of them from East Asia, daylight,
+surgical and black masks. Age, skin colour, religious dress and light were not balanced, and nobody has labelled them,
+so accuracy per group is not known. Children, patterned masks, faces in profile, infrared and night pictures are rare.
+None of the people was asked.
+
+"""
 
 LIMITS = """
 ## Limits and bias
-- The figures are on other pictures of the **same sources** as the training's, near-duplicates apart, and the epoch
-  was chosen on them: expect less on your own cameras, and measure there.
-- `incorrect_mask` is the weak label: few examples, drawn differently by each source. Its interval above is wide.
-- Faces under 24 px weren't learned or measured; blurred ones shouldn't be asked about (`models.crop.face_quality`).
+- The figures are on other pictures of the **same sources** as the training's, near-duplicates apart, and the epoch,
+  the temperature and the threshold of `unknown` were chosen on them: expect less on your own cameras, and measure
+  there with `maskwatch evaluate`.
+- `incorrect_mask` is the weak label: few examples, drawn differently by each source. Its intervals are wide.
+- Faces whose longer side is under 24 px weren't learned; blurred ones shouldn't be asked about
+  (`models.crop.face_quality`).
 - Hands, scarves, veils, beards, mugs and transparent masks can be taken for masks or for bare faces.
-- Most pictures come from the web and from news of 2020 and 2021: adults, many of them from East Asia, daylight,
-  surgical and black masks. Age, skin colour, religious dress and light were not balanced, and nobody has labelled
-  them, so accuracy per group is not known. Patterned masks, profiles seen from behind, infrared and night pictures
-  are rare.
 """
 
 REMARKS = {
@@ -72,18 +87,38 @@ REMARKS = {
 
 
 def card_text(name: str, version: str, report: Report) -> str:
-    """Write the card of a model from its run's report."""
-    settings = report.settings
-    counts = report.faces["train"]
-    head = HEAD.format(
+    """Write the card of a model from its run's report.
+
+    Args:
+        name: of the model.
+        version: MAJOR.MINOR.PATCH, or a word where there is none.
+        report: of the run.
+    """
+    parts = [_head(name, version, report), DATA, _sources(report), WHO, figures_text(report)]
+    parts += ["\n\n", calibration_text(report), "\n\n", parity_text(report), "\n", LIMITS, _remarks(report)]
+    return "".join(parts)
+
+
+def _head(name: str, version: str, report: Report) -> str:
+    """Write what it is, what it is for, and how it was trained."""
+    settings, counts = report.settings, report.faces["train"]
+    left_out, two_class, without = (
+        ", ".join(f"`{part}`" for part in _list(report, key)) for key in ("leave_out", "two_class_sources", "without")
+    )
+    return HEAD.format(
         name=name,
         version=version,
-        alpha=settings["alpha"],
+        backbone=BACKBONES[str(settings["backbone_name"])].format(alpha=settings["alpha"]),
+        start="random start" if settings["backbone_weights"] == "none" else "ImageNet start",
         size=settings["size_px"],
         labels=", ".join(f"`{label}`" for label in LABELS),
-        keras="model.keras",
-        int8="model.int8.tflite",
         train_counts=", ".join(f"{counts[label]} {label}" for label in LABELS),
+        left_out=f"Nothing was learned from {left_out}.\n" if left_out else "",
+        two_class=f"A mask in {two_class} counts as worn properly or wrongly, whichever the network holds for more "
+        "probable.\n"
+        if two_class
+        else "",
+        without=f"; switched off: {without}" if without else "",
         seed=settings["seed"],
         head=settings["epochs_head"],
         fine=settings["epochs_fine"],
@@ -91,65 +126,24 @@ def card_text(name: str, version: str, report: Report) -> str:
         faces=settings["epoch_faces"],
         best=report.best_epoch,
     )
-    return head + DATA + _sources(report) + BACKBONE + _figures(report) + LIMITS + _remarks(report)
+
+
+def _list(report: Report, name: str) -> list[str]:
+    value = report.settings[name]
+    assert isinstance(value, list)
+    return value
 
 
 def _sources(report: Report) -> str:
-    """Write a row per source that was measured."""
-    names = [name for name in report.figures["keras"] if name != "all"]
-    return "".join(
-        f"| {name} | {SOURCES.get(name, 'pictures of whoever trained this model | see there')} |\n" for name in names
-    )
+    """Write a row per source of pictures; what was stated for the run goes before what is known here."""
+    rows = []
+    for source, licence in report.licences.items():
+        what, known = SOURCES.get(source, ("pictures of whoever trained this model", NOT_STATED))
+        rows.append((source, what, known if licence == NOT_STATED else licence.replace("|", "/")))
+    start = () if report.settings["backbone_weights"] == "none" else (IMAGENET,)
+    return table(("source", "what", "stated licence"), (*rows, *start)) + "\n"
 
 
 def _remarks(report: Report) -> str:
     """Write what has to be known of single sources."""
-    return "".join(text for name, text in REMARKS.items() if name in report.figures["keras"])
-
-
-def _figures(report: Report) -> str:
-    """Write the tables: int8 (what CPUs run) by source, then how the files compare."""
-    lines = [
-        "",
-        "## Figures",
-        "On the validation faces, 95 % intervals in brackets (Wilson; bootstrap for the balanced one).",
-    ]
-    for file, sources in report.figures.items():
-        lines += [
-            "",
-            f"{file}:",
-            "",
-            "| source | faces | two-class accuracy | balanced accuracy, three labels | "
-            "recall of incorrect_mask | its precision |",
-            "| --- | --- | --- | --- | --- | --- |",
-        ]
-        lines += [_row(source, measured) for source, measured in sources.items()]
-    lines += [
-        "",
-        "Two-class accuracy leaves masks worn wrongly out and compares the two other probabilities. A balanced "
-        "accuracy is the mean recall of the labels that a source has.",
-    ]
-    for file, compared in report.parity.items():
-        lines += [
-            "",
-            f"{file} against keras on the same faces: same label {compared['same_label']:.2%}, mean difference of a "
-            f"probability {compared['mean_difference']:.4f}, largest {compared['largest_difference']:.2f}.",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _row(source: str, measured: Figures) -> str:
-    wrong = MaskLabel.INCORRECT_MASK.value
-    rates = (
-        measured["two_class_accuracy"],
-        measured["balanced_accuracy"],
-        measured["recall"][wrong],
-        measured["precision"][wrong] if measured["recall"][wrong]["count"] else measured["recall"][wrong],
-    )
-    return f"| {source} | {measured['faces']} | " + " | ".join(_rate(rate) for rate in rates) + " |"
-
-
-def _rate(rate: Rate) -> str:
-    if rate["value"] is None:
-        return "-"
-    return f"{rate['value']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"
+    return "".join(text for source, text in REMARKS.items() if source in report.licences)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -24,6 +24,11 @@ Int64Array = NDArray[np.int64]
 
 _MIRRORED = [1, 0, 2, 4, 3]  # the right eye of a mirrored face is where its left eye was
 _MIN_FACE_PX = 6.0  # below it a box is a guess; the place is neither face nor background
+_DECOYS, _FACES = 0.5, 0.75  # how often a cut is made round one, where a scene has any
+_WEIGHTS = {1: 1.0, 2: 1.5, 3: 3.0}  # by category: there are three masked faces for a bare one, and few wrong ones
+_TURNED = 0.08  # how often a picture is turned by one, two or three quarters
+_SMALL_SIDES, _LARGE_SIDES = (180, 380), (380, 820)
+"""Longest sides in pixels at which profiles fast and accurate see a picture, and a little beyond."""
 _MIN_VISIBLE = 0.55  # of a face's box inside the cut; below it the place is neither face nor background
 
 
@@ -37,6 +42,7 @@ class Scene:
         labels: (N,) category ids of the data set's file.
         landmarks_xy: (N, 5, 2) float32 pixels, NaN where unknown.
         ignore_xyxy: (M, 4) float32 pixels: places that look like faces and carry no label.
+        decoys_xyxy: (K, 4) float32 pixels: places that were taken for faces and are none; shown often.
     """
 
     path: Path
@@ -44,6 +50,7 @@ class Scene:
     labels: tuple[int, ...]
     landmarks_xy: Float32Array
     ignore_xyxy: Float32Array
+    decoys_xyxy: Float32Array = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
     def read_bgr(self) -> UInt8Array:
         """Decode the picture: (H, W, 3) uint8 BGR.
@@ -123,20 +130,23 @@ def split_scenes(scenes: Sequence[Scene], held_out: float = 0.1) -> tuple[list[S
 
 
 class SceneSampler:
-    """Endless training pictures: random zoom, cut, mosaic, mirror, light, blur and compression.
+    """Endless training pictures: random zoom, cut, turn, mosaic, mirror, light, blur and compression.
 
-    Zoom is drawn so that faces have the sizes they have in both profiles of the detector: the longest side of the
-    picture becomes 230 to 900 px. Pictures are decoded once and kept in memory.
+    Zoom is drawn so that faces have the sizes they have in both profiles of the detector: half of the training
+    pictures show a scene as profile fast does, mostly four in one because they are small, the others as accurate does.
+    A scene with a decoy comes twice as often. Pictures are decoded once and kept in memory.
     """
 
     def __init__(self, scenes: Sequence[Scene], size_px: int = 320, seed: int = 0) -> None:
         self._scenes = list(scenes)
         self._images = [scene.read_bgr() for scene in self._scenes]
+        again = [index for index, scene in enumerate(self._scenes) if len(scene.decoys_xyxy)]
+        self._turns = np.array([*range(len(self._scenes)), *again])
         self._size = size_px
         self._rng = np.random.default_rng(seed)
 
     def batches(self, batch: int) -> Iterator[Batch]:
-        """Yield batches for ever; every picture is used about equally often."""
+        """Yield batches for ever."""
         queue: list[int] = []
         while True:
             out = Batch(
@@ -147,7 +157,7 @@ class SceneSampler:
             )
             for row in range(batch):
                 while len(queue) < 4:
-                    queue += self._rng.permutation(len(self._scenes)).tolist()
+                    queue += self._rng.permutation(self._turns).tolist()
                 self._fill(out, row, queue)
             yield out
 
@@ -157,14 +167,18 @@ class SceneSampler:
         canvas = out.images[row]
         canvas[:] = int(rng.integers(0, 2) * rng.integers(0, 256))
         tiles = [(0, 0, size, size)]
-        if rng.random() < 0.35:
+        small = rng.random() < 0.5
+        if rng.random() < (0.85 if small else 0.15):
             x, y = rng.integers(int(size * 0.35), int(size * 0.65), 2).tolist()
             tiles = [(0, 0, x, y), (x, 0, size, y), (0, y, x, size), (x, y, size, size)]
         faces, marks, ignored = [], [], []
         for tile in tiles:
             index = queue.pop()
             image, scene = self._images[index], self._scenes[index]
-            zoom = np.exp(rng.uniform(np.log(230), np.log(900))) / max(image.shape[:2])
+            if rng.random() < _TURNED:
+                image, scene = _turn(image, scene, int(rng.integers(1, 4)))
+            sides = _SMALL_SIDES if small else _LARGE_SIDES
+            zoom = np.exp(rng.uniform(*np.log(sides))) / max(image.shape[:2])
             cut = _choose_cut(image, scene, tile, min(float(zoom), 2.5), rng)
             cut.paint(image, canvas, smooth=zoom < 1 and rng.random() < 0.5)
             boxes, landmarks, places = cut.labels(scene)
@@ -246,8 +260,8 @@ def _choose_cut(
     whole = np.array([image.shape[1], image.shape[0]])
     window = np.minimum(whole, np.ceil(size / zoom).astype(int))
     corner = rng.integers(0, whole - window + 1)
-    if len(scene.boxes_xyxy) and rng.random() < 0.7:
-        box = scene.boxes_xyxy[rng.integers(len(scene.boxes_xyxy))]
+    box = _choose_middle(scene, rng)
+    if box is not None:
         near = (box[:2] + box[2:]) / 2 - window * rng.uniform(0.15, 0.85, 2)
         corner = np.clip(near.astype(int), 0, whole - window)
     shown = np.maximum(np.minimum(size, np.round(window * zoom).astype(int)), 1)
@@ -255,6 +269,40 @@ def _choose_cut(
     if rng.random() < 0.5:
         at = at + rng.integers(0, size - shown + 1)
     return _Cut(corner, window, at, shown, bool(rng.random() < 0.5))
+
+
+def _turn(image: UInt8Array, scene: Scene, quarters: int) -> tuple[UInt8Array, Scene]:
+    """Turn a picture and all its places anticlockwise, for faces of people who lie or are seen from above."""
+
+    def turned(points: Float32Array) -> Float32Array:
+        height, width = image.shape[:2]
+        for _ in range(quarters):
+            points = np.stack([points[..., 1], width - points[..., 0]], axis=-1)
+            width, height = height, width
+        return points
+
+    def boxes(old: Float32Array) -> Float32Array:
+        corners = turned(old.reshape(-1, 2, 2))
+        return np.concatenate([corners.min(1), corners.max(1)], axis=1)
+
+    whole = replace(
+        scene,
+        boxes_xyxy=boxes(scene.boxes_xyxy),
+        landmarks_xy=turned(scene.landmarks_xy),
+        ignore_xyxy=boxes(scene.ignore_xyxy),
+        decoys_xyxy=boxes(scene.decoys_xyxy),
+    )
+    return np.ascontiguousarray(np.rot90(image, quarters)), whole
+
+
+def _choose_middle(scene: Scene, rng: np.random.Generator) -> Float32Array | None:
+    """Choose what a cut is to show: a decoy, a face (rarer labels more often than their number), or anything."""
+    if len(scene.decoys_xyxy) and rng.random() < _DECOYS:
+        return np.asarray(scene.decoys_xyxy[rng.integers(len(scene.decoys_xyxy))], np.float32)
+    if len(scene.boxes_xyxy) and rng.random() < _FACES:
+        weights = np.array([_WEIGHTS.get(label, 1.0) for label in scene.labels])
+        return np.asarray(scene.boxes_xyxy[rng.choice(len(weights), p=weights / weights.sum())], np.float32)
+    return None
 
 
 def _area(boxes: Float32Array) -> Float32Array:

@@ -9,17 +9,15 @@ from pathlib import Path
 import click
 import numpy as np
 
-from maskwatch.arrays import Float32Array
 from maskwatch.types import LABELS, Detection, Profile
 from models.detectors.base import DETECTORS, Detector, load_detector
 from models.manifest import EngineName
 from models.registry import Registry
+from models.scores import MAIN, JudgedPicture, false_positives, found_faces, pair
 from training.detector_data import Scene, read_scenes
+from training.unboxed import add_unboxed, read_unboxed
 
 __all__ = ["DetectionScores", "evaluate_detector", "find_in_scenes", "format_table", "score_detections"]
-
-MIN_FACE_PX = 24
-"""Smaller faces are labelled by guess; they count neither as found nor as missed nor as false."""
 
 _BATCH = 8
 
@@ -33,9 +31,9 @@ class DetectionScores:
         min_score: lowest score that counts.
         min_overlap: intersection over union from which a face counts as found.
         pictures: number of pictures.
-        faces: labelled faces of at least `MIN_FACE_PX` by label.
+        faces: labelled faces of at least `LEAST_PX` by label.
         recall: share of them that were found, by label.
-        false_positives: detections a picture that are no labelled face, of at least `MIN_FACE_PX`.
+        false_positives: detections a picture that are no labelled face, of at least `LEAST_PX`.
     """
 
     profile: str
@@ -45,6 +43,7 @@ class DetectionScores:
     faces: dict[str, int]
     recall: dict[str, float]
     false_positives: float
+    false_positives_unboxed_removed: float
 
     @property
     def mean_recall(self) -> float:
@@ -70,27 +69,39 @@ def score_detections(
     min_score: float,
     min_overlap: float = 0.35,
 ) -> DetectionScores:
-    """Compare detections with labels; each label takes the best detection that no better pair has taken."""
-    hits = {label.value: [0, 0] for label in LABELS}
-    false = 0
-    for scene, detections in zip(scenes, found, strict=True):
-        boxes = np.array([one.box_xyxy for one in detections if one.score >= min_score], np.float32).reshape(-1, 4)
-        pairs = _match(scene.boxes_xyxy, boxes, min_overlap)
-        for index, (box, category) in enumerate(zip(scene.boxes_xyxy, scene.labels, strict=True)):
-            if _shorter_side(box) >= MIN_FACE_PX:
-                tally = hits[LABELS[category - 1].value]
-                tally[0] += index in pairs
-                tally[1] += 1
-        taken = set(pairs.values())
-        false += sum(index not in taken and _shorter_side(box) >= MIN_FACE_PX for index, box in enumerate(boxes))
+    """Compare detections with labels as `maskwatch evaluate` does, without the intervals that it works out."""
+    pairs = pair(
+        [_judged(scene, detections, min_score) for scene, detections in zip(scenes, found, strict=True)], min_overlap
+    )
+    counts, hits = MAIN.holds(pairs.face_px), found_faces(pairs, min_score)
+    faces = np.bincount(pairs.face_label[counts], minlength=len(LABELS))
+    found_of = np.bincount(pairs.face_label[counts & hits], minlength=len(LABELS))
+    false = false_positives(pairs, min_score, MAIN)
     return DetectionScores(
         profile.value,
         min_score,
         min_overlap,
         len(scenes),
-        {label: total for label, (_, total) in hits.items()},
-        {label: round(hit / max(total, 1), 4) for label, (hit, total) in hits.items()},
-        round(false / max(len(scenes), 1), 4),
+        {label.value: int(faces[at]) for at, label in enumerate(LABELS)},
+        {label.value: round(float(found_of[at] / max(faces[at], 1)), 4) for at, label in enumerate(LABELS)},
+        round(int(false.sum()) / max(len(scenes), 1), 4),
+        round(int((false & ~pairs.found_unboxed).sum()) / max(len(scenes), 1), 4),
+    )
+
+
+def _judged(scene: Scene, detections: Sequence[Detection], min_score: float) -> JudgedPicture:
+    """Put labels and the detections that count side by side; nobody was asked about labels."""
+    kept = [one for one in detections if one.score >= min_score]
+    return JudgedPicture(
+        name=scene.path.name,
+        source="",
+        boxes_xyxy=scene.boxes_xyxy,
+        labels=np.array(scene.labels, np.int32) - 1,
+        probabilities=np.zeros((len(scene.labels), len(LABELS)), np.float32),
+        found_xyxy=np.array([one.box_xyxy for one in kept], np.float32).reshape(-1, 4),
+        scores=np.array([one.score for one in kept], np.float32),
+        said=np.full((len(kept), len(LABELS)), np.nan, np.float32),
+        unboxed_xyxy=scene.ignore_xyxy,
     )
 
 
@@ -121,39 +132,16 @@ def format_table(rows: Sequence[DetectionScores]) -> str:
     """Lay out scores as a Markdown table."""
     names = [label.value for label in LABELS]
     lines = [
-        f"| profile | score | IoU | {' | '.join(names)} | false positives a picture |",
-        "| --- | --: | --: |" + " --: |" * (len(names) + 1),
+        f"| profile | score | IoU | {' | '.join(names)} | false positives a picture | unboxed faces removed |",
+        "| --- | --: | --: |" + " --: |" * (len(names) + 2),
     ]
     for row in rows:
         shares = " | ".join(f"{row.recall[name]:.3f}" for name in names)
         lines.append(
-            f"| {row.profile} | {row.min_score:g} | {row.min_overlap:g} | {shares} | {row.false_positives:.2f} |"
+            f"| {row.profile} | {row.min_score:g} | {row.min_overlap:g} | {shares} | {row.false_positives:.3f} "
+            f"| {row.false_positives_unboxed_removed:.3f} |"
         )
     return "\n".join(lines)
-
-
-def _shorter_side(box: Float32Array) -> float:
-    return float(min(box[2] - box[0], box[3] - box[1]))
-
-
-def _match(labels: Float32Array, boxes: Float32Array, min_overlap: float) -> dict[int, int]:
-    """Pair labels with boxes one to one, best overlap first; return box by label."""
-    if len(labels) == 0 or len(boxes) == 0:
-        return {}
-    sides = np.minimum(labels[:, None, 2:], boxes[:, 2:]) - np.maximum(labels[:, None, :2], boxes[:, :2])
-    shared = np.prod(np.maximum(sides, 0), axis=2)
-    areas = np.prod(labels[:, 2:] - labels[:, :2], axis=1)[:, None] + np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    overlap = shared / np.maximum(areas - shared, 1e-6)
-    pairs: dict[int, int] = {}
-    taken: set[int] = set()
-    for flat in np.argsort(-overlap, axis=None):
-        label, box = divmod(int(flat), len(boxes))
-        if overlap[label, box] < min_overlap:
-            break
-        if label not in pairs and box not in taken:
-            pairs[label] = box
-            taken.add(box)
-    return pairs
 
 
 @click.command()
@@ -163,6 +151,7 @@ def _match(labels: Float32Array, boxes: Float32Array, min_overlap: float) -> dic
 @click.option("--models", type=click.Path(path_type=Path), default=None, help="Folder of models; default: the shipped.")
 @click.option("--score", "scores", type=float, multiple=True, default=(0.3, 0.5, 0.6), show_default=True)
 @click.option("--overlap", type=float, default=0.35, show_default=True, help="IoU from which a face counts as found.")
+@click.option("--unboxed", type=click.Path(path_type=Path), default=None, help="Faces that nobody labelled.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def main(
     data: Path,
@@ -171,11 +160,15 @@ def main(
     models: Path | None,
     scores: tuple[float, ...],
     overlap: float,
+    unboxed: Path | None,
     as_json: bool,
 ) -> None:
     """Print recall by label and false positives of a detector on labelled scenes."""
     loaded = load_detector(detector, engine, registry=Registry(models))
-    rows = evaluate_detector(loaded, read_scenes(data), min_scores=scores, min_overlap=overlap)
+    scenes = read_scenes(data)
+    if unboxed is not None:
+        add_unboxed(scenes, read_unboxed(unboxed))
+    rows = evaluate_detector(loaded, scenes, min_scores=scores, min_overlap=overlap)
     if as_json:
         import json
 

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["export_detector", "to_litert"]
 
-THRESHOLDS = {"score": 0.6, "overlap": 0.4}
-"""Score of a detection; score that a tracker may go down to for a face it knows; overlap above which boxes are one."""
+DEFAULT_SCORE = 0.6
+"""From which score on something is a detection."""
+
+MAX_OVERLAP = 0.4
+"""Intersection over union above which two boxes are one face."""
 
 
 def to_litert(model: keras.Model, size_wh: tuple[int, int]) -> bytes:
@@ -64,13 +67,14 @@ def output_tensors(content: bytes, size_wh: tuple[int, int]) -> list[str]:
     return [names[shape] for shape in wanted]
 
 
-def export_detector(model_file: Path, out: Path, version: str) -> None:
+def export_detector(model_file: Path, out: Path, version: str, score: float = DEFAULT_SCORE) -> None:
     """Write the shipped folder; a card and reports that lie in it stay.
 
     Args:
         model_file: the trained `.keras` file.
         out: folder; files of the same names are replaced.
         version: MAJOR.MINOR.PATCH of this state of the weights.
+        score: from which on something is a detection, 0..1.
 
     Raises:
         ModelError: if the model has other outputs than expected.
@@ -105,7 +109,7 @@ def export_detector(model_file: Path, out: Path, version: str) -> None:
         "outputs": [{"name": f"stride{stride}", "shape": [0, 0, HEAD_CHANNELS]} for stride in STRIDES],
         "files": files,
         "licence": "Apache-2.0",
-        "thresholds": THRESHOLDS,
+        "thresholds": {"score": score, "overlap": MAX_OVERLAP},
     }
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
 
@@ -118,9 +122,10 @@ def _file_entry(path: Path, engine: str) -> dict[str, Any]:
 @click.option("--model", type=click.Path(path_type=Path), required=True, help="The trained .keras file.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the shipped model.")
 @click.option("--version", required=True, help="MAJOR.MINOR.PATCH.")
-def main(model: Path, out: Path, version: str) -> None:
+@click.option("--score", type=click.FloatRange(0, 1), default=DEFAULT_SCORE, show_default=True)
+def main(model: Path, out: Path, version: str, score: float) -> None:
     """Export a trained face detector."""
-    export_detector(model, out, version)
+    export_detector(model, out, version, score)
 
 
 if __name__ == "__main__":

@@ -54,51 +54,64 @@ def detection_loss(maps: Any, boxes: Any, landmarks: Any, ignored: Any, grid: An
     centre = corner + flat[..., 2:4] * stride
     half = tf.exp(tf.clip_by_value(flat[..., 4:6], -6.0, 6.0)) * stride / 2
     predicted = tf.concat([centre - half, centre + half], axis=-1)
-    owner, overlap = _assign(tf.stop_gradient(flat), tf.stop_gradient(predicted), boxes, grid)
-    positive = owner >= 0
-    cells = tf.maximum(tf.reduce_sum(tf.cast(positive, tf.float32)), 1.0)
+    faces = tf.where(boxes[..., 2] > boxes[..., 0])
+    face_boxes = tf.gather_nd(boxes, faces)
+    owned, overlap = _assign(tf.stop_gradient(flat), tf.stop_gradient(predicted), face_boxes, faces[:, 0], grid)
+    where = tf.stack([tf.gather(faces[:, 0], owned[:, 0]), owned[:, 1]], axis=1)
+    positive = tf.scatter_nd(where, tf.ones_like(overlap), tf.shape(flat, tf.int64)[:2]) > 0
+    cells = tf.maximum(tf.cast(tf.shape(where)[0], tf.float32), 1.0)
     hushed = tf.logical_and(_inside(corner + stride / 2, ignored), ~positive)
     objectness = tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(positive, tf.float32), flat[..., 1])
     objectness = tf.reduce_sum(tf.where(hushed, 0.0, objectness)) / cells
-    where = tf.where(positive)
-    whose = tf.stack([where[:, 0], tf.gather_nd(owner, where)], axis=1)
     answer = tf.gather_nd(flat, where)
-    fit = tf.nn.sigmoid_cross_entropy_with_logits(tf.gather_nd(overlap, where), answer[:, 0])
-    fit = tf.reduce_sum(fit) / cells
-    box = tf.reduce_sum(_eiou_loss(tf.gather_nd(predicted, where), tf.gather_nd(boxes, whose))) / cells
+    fit = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(overlap, answer[:, 0])) / cells
+    box = tf.reduce_sum(_eiou_loss(tf.gather_nd(predicted, where), tf.gather(face_boxes, owned[:, 0]))) / cells
     place = tf.gather(grid, where[:, 1])
-    marks = _landmark_loss(answer[:, 6:], tf.gather_nd(landmarks, whose), place) / cells
+    marks = _landmark_loss(answer[:, 6:], tf.gather_nd(landmarks, tf.gather(faces, owned[:, 0])), place) / cells
     total = objectness + fit + _BOX_WEIGHT * box + _LANDMARK_WEIGHT * marks
     return {"loss": total, "objectness": objectness, "fit": fit, "box": box, "landmarks": marks, "cells": cells}
 
 
-def _assign(flat: Any, predicted: Any, boxes: Any, grid: Any) -> tuple[Any, Any]:
-    """Give cells to faces; return the face of each cell (B, A), -1 for none, and the overlap with it (B, A)."""
-    valid = boxes[..., 2] > boxes[..., 0]
+def _assign(flat: Any, predicted: Any, boxes: Any, picture: Any, grid: Any) -> tuple[Any, Any]:
+    """Give cells to faces.
+
+    Faces of all pictures are one list, because pictures differ much in how many they have: most of a padded block
+    would be empty, and this was half of a step's time.
+
+    Args:
+        flat: (B, A, 16) outputs.
+        predicted: (B, A, 4) their boxes.
+        boxes: (F, 4) faces of the batch.
+        picture: (F,) int64, the picture of each, ascending.
+        grid: see `cell_grid`.
+
+    Returns:
+        (P, 2) int64 pairs of face and cell, and (P,) float32 how well that cell's box fits; a cell has one face.
+    """
     middle = grid[:, :2] + grid[:, 2:] / 2
-    low, high = middle - boxes[..., None, :2], boxes[..., None, 2:] - middle
-    in_box = tf.reduce_min(tf.concat([low, high], -1), -1) > 0
-    from_centre = tf.abs(middle - (boxes[..., None, :2] + boxes[..., None, 2:]) / 2)
+    low, high = middle - boxes[:, None, :2], boxes[:, None, 2:] - middle
+    in_box = tf.reduce_min(tf.minimum(low, high), -1) > 0
+    from_centre = tf.abs(middle - (boxes[:, None, :2] + boxes[:, None, 2:]) / 2)
     in_centre = tf.reduce_max(from_centre, -1) < _CENTRE_CELLS * grid[:, 2]
-    overlap = _iou(boxes[:, :, None], predicted[:, None])
+    overlap = _iou(boxes[:, None], tf.gather(predicted, picture))
     score = tf.sqrt(tf.sigmoid(flat[..., 0]) * tf.sigmoid(flat[..., 1]))
-    cost = -tf.math.log(score + 1e-7)[:, None] - 3 * tf.math.log(overlap + 1e-7)
+    cost = tf.gather(-tf.math.log(score + 1e-7), picture) - 3 * tf.math.log(overlap + 1e-7)
     cost += tf.where(in_box & in_centre, 0.0, _FAR) + tf.where(in_box | in_centre, 0.0, _FAR)
     best = tf.math.top_k(tf.where(in_box | in_centre, overlap, 0.0), _CANDIDATES).values
     count = tf.clip_by_value(tf.cast(tf.reduce_sum(best, -1), tf.int32), 1, _CANDIDATES)
     cheapest = -tf.math.top_k(-cost, _CANDIDATES).values
-    limit = tf.gather(cheapest, count - 1, batch_dims=2)
-    chosen = (cost <= limit[..., None]) & valid[..., None]
-    cost = tf.where(chosen, cost, 10 * _FAR)
-    owner = tf.argmin(cost, axis=1)
-    own_overlap = tf.gather(tf.transpose(overlap, (0, 2, 1)), owner, batch_dims=2)
-    return tf.where(tf.reduce_any(chosen, axis=1), owner, -1), own_overlap
+    cost = tf.where(cost <= tf.gather(cheapest, count - 1, batch_dims=1)[:, None], cost, 10 * _FAR)
+    least = tf.math.unsorted_segment_min(cost, picture, tf.shape(flat, tf.int64)[0])
+    owned = tf.where((cost < 10 * _FAR) & (cost <= tf.gather(least, picture)))
+    return owned, tf.gather_nd(overlap, owned)
 
 
 def _inside(points: Any, areas: Any) -> Any:
     """Tell which of (A, 2) points lie in any of (B, G, 4) areas: (B, A) bool."""
-    low, high = points - areas[..., None, :2], areas[..., None, 2:] - points
-    return tf.reduce_any(tf.reduce_min(tf.concat([low, high], -1), -1) > 0, axis=1)
+    real = tf.where(areas[..., 2] > areas[..., 0])
+    area = tf.gather_nd(areas, real)
+    within = tf.reduce_min(tf.minimum(points - area[:, None, :2], area[:, None, 2:] - points), -1) > 0
+    return tf.math.unsorted_segment_max(tf.cast(within, tf.int32), real[:, 0], tf.shape(areas, tf.int64)[0]) > 0
 
 
 def _iou(one: Any, other: Any) -> Any:

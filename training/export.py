@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 # pydantic reads these, and before Python 3.12 it needs this one.
 from typing_extensions import TypedDict
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import ModelError
-from models.classifier import build_mobilenet_v2
+from maskwatch.types import LABELS, MaskLabel
+from training.batches import plain_faces
+from training.samples import Sample
 
-__all__ = ["Parity", "export_float", "export_int8", "parity"]
+__all__ = ["Parity", "calibration_faces", "export_float", "export_int8", "parity"]
+
+WRONG = LABELS.index(MaskLabel.INCORRECT_MASK)
+
+TWO = np.cumsum([label != WRONG for label in range(len(LABELS))]) - 1
+"""Index of each label among the two others; that of the third means nothing."""
 
 CALIBRATION_FACES = 300
 """Enough: 300 crops lost 0.1 to 0.2 points of two-class accuracy where this was measured first."""
@@ -26,14 +34,21 @@ class Parity(TypedDict):
     """How an exported file compares with the Keras model on the same faces.
 
     Keys:
+        faces: how many there were.
         same_label: share of the faces that get the same label.
         mean_difference: mean absolute difference of the probabilities.
         largest_difference: the largest one.
+        two_class_difference: its accuracy less the Keras model's, as a share, with masks worn wrongly left out of
+            truth and choice.
+        three_class_difference: the same with all labels.
     """
 
+    faces: int
     same_label: float
     mean_difference: float
     largest_difference: float
+    two_class_difference: float
+    three_class_difference: float
 
 
 def export_float(model: Any, path: Path) -> None:
@@ -45,14 +60,13 @@ def export_float(model: Any, path: Path) -> None:
     path.write_bytes(_convert(_converter(model)))
 
 
-def export_int8(model: Any, path: Path, faces: UInt8Array, alpha: float) -> None:
+def export_int8(model: Any, path: Path, faces: UInt8Array) -> None:
     """Write a `.tflite` whose weights and activations are int8, with uint8 input and output.
 
     Args:
-        model: the classifier, from `build_mobilenet_v2`.
+        model: the classifier.
         path: the file to write.
         faces: (N, S, S, 3) uint8 RGB training crops; at most `CALIBRATION_FACES` are used.
-        alpha: width of the model's backbone.
 
     Raises:
         ModelError: if TensorFlow isn't the backend, or the converter fails.
@@ -63,15 +77,24 @@ def export_int8(model: Any, path: Path, faces: UInt8Array, alpha: float) -> None
     """
     import tensorflow as tf
 
-    twin = build_mobilenet_v2(faces.shape[1], alpha, None, input_dtype="float32")
-    twin.set_weights(model.get_weights())
-    converter = _converter(twin)
+    converter = _converter(float_twin(model))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _calibration(faces)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.uint8
     path.write_bytes(_convert(converter))
+
+
+def float_twin(model: Any) -> Any:
+    """Return the same network with float32 input: the converter can quantise no other."""
+    config = model.get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] == "InputLayer":
+            layer["config"]["dtype"] = "float32"
+    twin = type(model).from_config(config)
+    twin.set_weights(model.get_weights())
+    return twin
 
 
 def _converter(model: Any) -> Any:
@@ -116,11 +139,36 @@ def _calibration(faces: UInt8Array) -> Iterator[list[Float32Array]]:
         yield [np.full((1, *faces.shape[1:]), value, np.float32)]
 
 
-def parity(reference: Float32Array, exported: Float32Array) -> Parity:
-    """Compare probabilities (N, 3) of the Keras model with those of an exported file."""
+def calibration_faces(samples: Sequence[Sample], size_px: int, seed: int) -> UInt8Array:
+    """Draw the faces that an int8 file is calibrated on: (N, size_px, size_px, 3) uint8 RGB."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(len(samples), min(CALIBRATION_FACES, len(samples)), replace=False)
+    return plain_faces([samples[i] for i in chosen], size_px)
+
+
+def parity(reference: Float32Array, exported: Float32Array, truth: Sequence[int]) -> Parity:
+    """Compare an exported file with the Keras model.
+
+    Args:
+        reference: (N, 3) probabilities of the Keras model.
+        exported: (N, 3) of the exported file, for the same faces.
+        truth: N indices into `LABELS`.
+    """
     difference = np.abs(reference - exported)
+    true = np.asarray(truth, np.int64)
+    plain = true != WRONG
+    two = [_hits(np.delete(part[plain], WRONG, axis=1), TWO[true[plain]]) for part in (reference, exported)]
+    three = [_hits(part, true) for part in (reference, exported)]
     return Parity(
+        faces=len(true),
         same_label=round(float((reference.argmax(1) == exported.argmax(1)).mean()), 4),
         mean_difference=round(float(difference.mean()), 5),
         largest_difference=round(float(difference.max()), 4),
+        two_class_difference=round(two[1] - two[0], 5),
+        three_class_difference=round(three[1] - three[0], 5),
     )
+
+
+def _hits(chances: Float32Array, true: NDArray[np.int64]) -> float:
+    """Return the share of right choices; 0 without a face."""
+    return float((chances.argmax(1) == true).mean()) if len(true) else 0.0

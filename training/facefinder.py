@@ -1,33 +1,54 @@
-"""Finding the face in a one-face picture, so that class folders are cut as the live pipeline cuts scenes."""
+"""What a detector says of labelled pictures: boxes as the live pipeline cuts them, and landmarks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from maskwatch.arrays import UInt8Array
 from maskwatch.errors import ConfigError
-from training.samples import FaceFinder
+from maskwatch.types import Detection, Profile
 
-__all__ = ["yunet_finder"]
+__all__ = ["FaceFinder", "assign_detections", "live_finder", "yunet_finder"]
+
+FaceFinder = Callable[[Sequence[UInt8Array]], Sequence[tuple[Detection, ...]]]
+"""Takes pictures, (H, W, 3) uint8 BGR, and returns each one's faces, boxes in its pixels and clipped to it."""
+
+Box = tuple[float, float, float, float]
+
+LEAST_OVERLAP = 0.35
+"""Intersection over union from which a detection is of a labelled face; the sources draw their boxes differently."""
 
 BORDER = 0.3
-"""Added around the picture, over its longest side: a detector misses faces that touch the edge."""
+"""Added around the picture for YuNet, over its longest side: it misses faces that touch the edge."""
 
-SIDE_PX = 320
-SCORE = 0.6
+YUNET_SIDES_PX = (320, 640)
+"""Pictures are enlarged to the first and shrunk to the second, longest side, for YuNet."""
+
+YUNET_SCORE = 0.6
+
+
+def live_finder() -> FaceFinder:
+    """Return a finder that asks the shipped detector, at its accurate profile, as cameras do.
+
+    Raises:
+        ModelError: if its files are missing or can't be used.
+        EngineUnavailable: if LiteRT isn't there.
+    """
+    from models.detectors import load_detector
+
+    detector = load_detector()
+    return lambda pictures: detector.detect(pictures, Profile.ACCURATE)
 
 
 def yunet_finder(path: Path) -> FaceFinder:
-    """Return a function that finds the largest face with a YuNet ONNX file.
+    """Return a finder that asks a YuNet ONNX file.
 
     Args:
         path: e.g. OpenCV zoo's `face_detection_yunet_2023mar.onnx`.
-
-    Returns:
-        A function from (H, W, 3) uint8 BGR to the box in pixels, or None when no face is found.
 
     Raises:
         ConfigError: if OpenCV can't use the file.
@@ -36,25 +57,64 @@ def yunet_finder(path: Path) -> FaceFinder:
         Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research 2023.
     """
     try:
-        detector = cv2.FaceDetectorYN.create(str(path), "", (SIDE_PX, SIDE_PX), SCORE)
+        detector = cv2.FaceDetectorYN.create(str(path), "", (320, 320), YUNET_SCORE)
     except cv2.error as error:
         raise ConfigError(f"face finder {path}: expected a YuNet ONNX file; {error.err}") from error
 
-    def find(picture_bgr: UInt8Array) -> tuple[float, float, float, float] | None:
+    def find(picture_bgr: UInt8Array) -> tuple[Detection, ...]:
         longest = max(picture_bgr.shape[:2])
         pad = round(BORDER * longest)
         padded = cv2.copyMakeBorder(picture_bgr, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-        scale = SIDE_PX / max(padded.shape[:2])
+        longest = max(padded.shape[:2])
+        scale = float(np.clip(longest, *YUNET_SIDES_PX)) / longest
         small = cv2.resize(padded, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         detector.setInputSize((small.shape[1], small.shape[0]))
         _, faces = detector.detect(small)
-        found: Sequence[Sequence[float]] = [] if faces is None else faces.tolist()
-        if not found:
-            return None
-        x, y, w, h = (float(value) for value in max(found, key=lambda face: face[2] * face[3])[:4])
-        box = (x / scale - pad, y / scale - pad, (x + w) / scale - pad, (y + h) / scale - pad)
-        height, width = picture_bgr.shape[:2]
-        # Clipped to the picture, as the live detector's boxes are to the frame.
-        return (max(0.0, box[0]), max(0.0, box[1]), min(float(width), box[2]), min(float(height), box[3]))
+        size_wh = (picture_bgr.shape[1], picture_bgr.shape[0])
+        found = () if faces is None else tuple(_yunet_face(face, scale, pad, size_wh) for face in faces.tolist())
+        return tuple(face for face in found if _area(face.box_xyxy) > 0)
 
-    return find
+    return lambda pictures: [find(picture) for picture in pictures]
+
+
+def _yunet_face(values: Sequence[float], scale: float, pad: int, size_wh: tuple[int, int]) -> Detection:
+    """Turn YuNet's 15 numbers (x, y, w, h, five points, score) into a detection in the picture's pixels."""
+    x, y, w, h = values[:4]
+    corners = np.array([[x, y], [x + w, y + h]]) / scale - pad
+    # Clipped to the picture, as the live detector's boxes are to the frame.
+    (left, top), (right, bottom) = np.clip(corners, 0, size_wh).tolist()
+    marks = np.array(values[4:14]).reshape(5, 2) / scale - pad
+    return Detection((left, top, right, bottom), values[14], tuple((x, y) for x, y in marks.tolist()))
+
+
+def assign_detections(boxes: Sequence[Box], found: Sequence[Detection]) -> list[Detection | None]:
+    """Return for each labelled box the detection of that face, or None; a detection belongs to one box at most.
+
+    Args:
+        boxes: left, top, right, bottom in pixels of the picture.
+        found: in the same pixels.
+    """
+    overlaps = [
+        (overlap, row, column)
+        for row, box in enumerate(boxes)
+        for column, detection in enumerate(found)
+        if (overlap := _overlap(box, detection.box_xyxy)) >= LEAST_OVERLAP
+    ]
+    result: list[Detection | None] = [None] * len(boxes)
+    taken: set[int] = set()
+    for _, row, column in sorted(overlaps, reverse=True):
+        if result[row] is None and column not in taken:
+            result[row] = found[column]
+            taken.add(column)
+    return result
+
+
+def _area(box: Box) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Return intersection over union."""
+    common = _area((max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])))
+    whole = _area(one) + _area(other) - common
+    return common / whole if whole > 0 else 0.0

@@ -1,4 +1,9 @@
-"""Two phases: the head on a frozen backbone, then all of it; each epoch is kept, so a run can be resumed."""
+"""Two phases: the head on a frozen backbone, then all of it; each epoch is kept, so a run can be resumed.
+
+What is measured and kept are the averages of the weights over the last steps (Polyak), which are better than any
+step's own; learning goes on from the step's own. `best.keras` holds averages, `last.keras` the learning weights with
+the optimizer, whose state the averages are part of.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +20,10 @@ from tqdm import tqdm
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import ConfigError
-from models.classifier import build_mobilenet_v2
-from training.batches import EpochBatches, draw_epoch, plain_faces
+from models.backbones import build_classifier
+from training.batches import EpochBatches, draw_epoch, plain_faces, shares_to_draw
 from training.measure import balanced_accuracy
+from training.objective import hits, loss_of_allowed
 from training.samples import Sample
 from training.settings import TrainSettings
 
@@ -26,6 +32,9 @@ __all__ = ["EpochRecord", "Progress", "fit"]
 LAST, BEST, PROGRESS = "last.keras", "best.keras", "progress.json"
 
 PREDICT_BATCH = 64
+
+SHORTEST_AVERAGE = 10
+"""Averages reach back over a tenth of a phase at most: a longer one would still hold the phase's first steps."""
 
 
 class EpochRecord(BaseModel):
@@ -48,12 +57,14 @@ class Progress(BaseModel):
     Attributes:
         fingerprint: settings that must not change when the run is resumed.
         planned: how many epochs the optimizer's schedule was made for.
+        compiled_at: the epoch before which the optimizer was made.
         epochs: one record per epoch that is done.
         best: index of the record whose weights are in `best.keras`.
     """
 
     fingerprint: dict[str, float | int | str]
     planned: int
+    compiled_at: int = 0
     epochs: list[EpochRecord] = []
     best: int = -1
 
@@ -73,33 +84,49 @@ def fit(settings: TrainSettings, train: Sequence[Sample], val: Sequence[Sample],
     """
     keras.utils.set_random_seed(settings.seed)
     progress = _begin(settings, resume)
-    total = settings.epochs_head + settings.epochs_fine
-    model = _start_model(settings, bool(progress.epochs))
+    first, total = len(progress.epochs), settings.epochs_head + settings.epochs_fine
+    if _is_over(progress, settings):
+        return progress
+    weights = "none" if first else settings.backbone_weights
+    model = build_classifier(settings.backbone_name, settings.size_px, settings.alpha, weights)
     val_faces = plain_faces(val, settings.size_px)
     val_labels = np.array([sample.label for sample in val])
-    first = len(progress.epochs)
     for epoch in range(first, total):
         phase: Literal["head", "fine"] = "head" if epoch < settings.epochs_head else "fine"
         if epoch in (first, settings.epochs_head):
-            _free(model.get_layer("backbone"), phase, settings.fine_from)
-            if epoch in (0, settings.epochs_head) or progress.planned != total:
-                _compile(model, phase, settings, progress.epochs)
-        record = _epoch(model, settings, train, val_faces, val_labels, phase, epoch)
+            _prepare(model, phase, settings, progress)
+        record, learning = _epoch(model, settings, train, val_faces, val_labels, phase, epoch)
         progress.planned = total
         progress.epochs.append(record)
         if progress.best < 0 or record.val_balanced_accuracy > progress.epochs[progress.best].val_balanced_accuracy:
             progress.best = epoch
-            _save(model, settings.out / BEST, include_optimizer=False)
-        _save(model, settings.out / LAST, include_optimizer=True)
+            _save(model, settings.out / BEST)
+        model.set_weights(learning)
+        _save(model, settings.out / LAST)
         (settings.out / PROGRESS).write_text(progress.model_dump_json(indent=1))
         structlog.get_logger().info("training.epoch", **record.model_dump(), best=progress.best == epoch)
+        if _is_over(progress, settings):
+            break
     return progress
+
+
+def _is_over(progress: Progress, settings: TrainSettings) -> bool:
+    """Say whether all epochs are done, or fine-tuning hasn't got better for as long as it is given."""
+    done = len(progress.epochs)
+    if done >= settings.epochs_head + settings.epochs_fine:
+        return True
+    fine_since_best = done - max(progress.best + 1, settings.epochs_head)
+    return 0 < settings.patience <= fine_since_best
 
 
 def _fingerprint(settings: TrainSettings) -> dict[str, float | int | str]:
     """Return the settings that decide what an epoch does; the number of epochs may change on resuming."""
     names = ("size_px", "alpha", "epochs_head", "fine_from", "epoch_faces", "batch", "rate_head", "rate_fine", "seed")
-    return {name: getattr(settings, name) for name in names}
+    lists = ("two_class_sources", "leave_out", "without")
+    return {
+        **{name: getattr(settings, name) for name in (*names, "recipe", "backbone_name", "ema")},
+        **{name: ", ".join(sorted(getattr(settings, name))) for name in lists},
+    }
 
 
 def _begin(settings: TrainSettings, resume: bool) -> Progress:
@@ -118,11 +145,23 @@ def _begin(settings: TrainSettings, resume: bool) -> Progress:
     return progress
 
 
-def _start_model(settings: TrainSettings, resumed: bool) -> Any:
-    """Build a new model, or load the one of the last finished epoch with its optimizer."""
-    if resumed:
-        return keras.saving.load_model(settings.out / LAST, compile=True, safe_mode=True)
-    return build_mobilenet_v2(settings.size_px, settings.alpha, settings.backbone or "imagenet")
+def _prepare(model: Any, phase: str, settings: TrainSettings, progress: Progress) -> None:
+    """Make the model ready for its next epoch: what learns, the optimizer, and on resuming all that it had.
+
+    The optimizer is new at the beginning of a phase and when the number of epochs was changed; else its state is read.
+    Only arrays are read from `last.keras`, and never how to build anything.
+    """
+    done, total = len(progress.epochs), settings.epochs_head + settings.epochs_fine
+    _free(model.get_layer("backbone"), phase, settings.fine_from)
+    if done and not model.compiled:
+        model.load_weights(settings.out / LAST)
+    is_new = done in (0, settings.epochs_head) or progress.planned != total
+    if is_new:
+        progress.compiled_at = done
+    _compile(model, phase, settings, progress.epochs[: progress.compiled_at])
+    if not is_new:
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(settings.out / LAST)
 
 
 def _free(backbone: Any, phase: str, fine_from: str) -> None:
@@ -148,16 +187,18 @@ def _compile(model: Any, phase: str, settings: TrainSettings, done: Sequence[Epo
     that had come down to nothing.
     """
     rate: Any = settings.rate_head
+    fine = [record for record in done if record.phase == "fine"]
+    epochs = settings.epochs_head if phase == "head" else settings.epochs_fine - len(fine)
+    steps = -(-settings.epoch_faces // settings.batch) * epochs
     if phase == "fine":
-        fine = [record for record in done if record.phase == "fine"]
-        steps = -(-settings.epoch_faces // settings.batch) * (settings.epochs_fine - len(fine))
         start = (fine[-1].rate if fine else 0.0) or settings.rate_fine
         rate = keras.optimizers.schedules.CosineDecay(start, steps)
+    momentum = max(0.0, min(settings.ema, 1 - SHORTEST_AVERAGE / steps))
     # XLA was measured eight times slower than oneDNN's kernels for this network on a CPU.
     model.compile(
-        optimizer=keras.optimizers.Adam(rate),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
+        optimizer=keras.optimizers.Adam(rate, use_ema=settings.ema > 0, ema_momentum=momentum),
+        loss=loss_of_allowed,
+        metrics=[keras.metrics.MeanMetricWrapper(hits, name="accuracy")],
         jit_compile=False,
     )
 
@@ -170,18 +211,25 @@ def _epoch(
     val_labels: np.ndarray[Any, np.dtype[np.int64]],
     phase: Literal["head", "fine"],
     epoch: int,
-) -> EpochRecord:
-    """Run one epoch and measure it."""
+) -> tuple[EpochRecord, list[Any]]:
+    """Run one epoch and measure it.
+
+    Returns:
+        Its figures, and the learning weights; the model is left with the averaged ones, which were measured.
+    """
     started = time.monotonic()
     seed = settings.seed * 10_000 + epoch
-    order = draw_epoch(train, settings.epoch_faces, seed)
-    batches = EpochBatches(train, order, settings.size_px, settings.batch, seed)
+    order = draw_epoch(train, settings.epoch_faces, seed, shares_to_draw(frozenset(settings.without)))
+    batches = EpochBatches(train, order, settings, seed)
+    learning: list[Any] = []
+    # `fit` puts the averages into the model when it ends, and calls this before.
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: learning.extend(model.get_weights()))
     with tqdm(total=len(batches), desc=f"{phase} {epoch + 1}", unit="step", mininterval=1.0, disable=None) as bar:
         step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: _show(bar, logs))
-        logs = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[step]).history
+        logs = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[step, keep]).history
     chances = predict(model, val_faces)
     predicted = chances.argmax(axis=1)
-    return EpochRecord(
+    record = EpochRecord(
         phase=phase,
         epoch=epoch,
         rate=float(model.optimizer.learning_rate),
@@ -192,6 +240,7 @@ def _epoch(
         val_balanced_accuracy=balanced_accuracy(val_labels, predicted),
         seconds=round(time.monotonic() - started, 1),
     )
+    return record, learning
 
 
 def _show(bar: Any, logs: dict[str, float]) -> None:
@@ -204,8 +253,8 @@ def predict(model: Any, faces: UInt8Array) -> Float32Array:
     return np.asarray(model.predict(faces, batch_size=PREDICT_BATCH, verbose=0), np.float32)
 
 
-def _save(model: Any, path: Path, include_optimizer: bool) -> None:
+def _save(model: Any, path: Path) -> None:
     """Write a model so that a crash leaves the old file or the new one, never half of one."""
     part = path.with_name(f"part-{path.name}")
-    model.save(part, include_optimizer=include_optimizer)
+    model.save(part)
     part.replace(path)

@@ -6,14 +6,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import ConfigError
 from maskwatch.types import LABELS
+from models.classifier import UNKNOWN
+from models.engines import load_network
 from models.manifest import EngineName, FileSpec, InputSpec, Manifest, ModelKind, OutputSpec
-from models.registry import Registry, sha256_of
+from models.registry import ModelEntry, Registry, sha256_of
 from training.card import card_text
-from training.report import DATA_LIST, REPORT, Report
+from training.datalist import DATA_LIST
+from training.report import REPORT, Report
 
-__all__ = ["FLOAT_LITERT", "INT8_LITERT", "KERAS_FILE", "describe", "publish"]
+__all__ = ["FLOAT_LITERT", "INT8_LITERT", "KERAS_FILE", "ask_litert", "describe", "publish"]
 
 KERAS_FILE, FLOAT_LITERT, INT8_LITERT = "model.keras", "model.float32.tflite", "model.int8.tflite"
 
@@ -45,7 +49,8 @@ def publish(run: Path, name: str, version: str, root: Path | None = None) -> Pat
         new.mkdir()
         for file in (KERAS_FILE, INT8_LITERT, REPORT, DATA_LIST):
             shutil.copyfile(run / file, new / file)
-        manifest = describe(new, name, version, int(str(report.settings["size_px"])))
+        size_px = int(str(report.settings["size_px"]))
+        manifest = describe(new, name, version, size_px, unknown_below=report.calibration.unknown_below)
         (new / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
         (new / "CARD.md").write_text(card_text(name, version, report))
         Registry(Path(folder)).verify(name)
@@ -55,7 +60,9 @@ def publish(run: Path, name: str, version: str, root: Path | None = None) -> Pat
     return root / name
 
 
-def describe(folder: Path, name: str, version: str, size_px: int, litert: str = INT8_LITERT) -> Manifest:
+def describe(
+    folder: Path, name: str, version: str, size_px: int, litert: str = INT8_LITERT, unknown_below: float = 0.0
+) -> Manifest:
     """Describe the Keras file and one LiteRT file of a folder in a manifest.
 
     Args:
@@ -64,6 +71,7 @@ def describe(folder: Path, name: str, version: str, size_px: int, litert: str = 
         version: MAJOR.MINOR.PATCH.
         size_px: side of the input.
         litert: which LiteRT file.
+        unknown_below: highest probability below which the answer is `unknown`.
     """
     source = sha256_of(folder / KERAS_FILE)
     keras_file = FileSpec(
@@ -89,4 +97,25 @@ def describe(folder: Path, name: str, version: str, size_px: int, litert: str = 
         outputs=(OutputSpec(name="probabilities", shape=(len(LABELS),)),),
         files=(keras_file, litert_file),
         licence="Apache-2.0",
+        thresholds={UNKNOWN: unknown_below},
     )
+
+
+def ask_litert(folder: Path, file: str, size_px: int, faces: UInt8Array) -> Float32Array:
+    """Ask an exported file about faces through the engine that workers use.
+
+    Args:
+        folder: where it and the Keras model lie.
+        file: its name.
+        size_px: side of its input.
+        faces: (N, size_px, size_px, 3) uint8 RGB.
+
+    Returns:
+        (N, 3) float32 probabilities.
+    """
+    entry = ModelEntry(folder, describe(folder, "run", "0.0.0", size_px, file))
+    network = load_network(entry, EngineName.LITERT)
+    try:
+        return network.run(faces)[0]
+    finally:
+        network.close()

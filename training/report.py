@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import platform
-from collections import Counter
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from maskwatch.types import LABELS
+from models.scores import FaceSetFigures
+from training.calibration import Calibration
 from training.export import Parity
 from training.fit import EpochRecord
-from training.measure import Figures
-from training.samples import Sample
 from training.settings import TrainSettings
 
-__all__ = ["DATA_LIST", "REPORT", "Report", "named_settings", "versions", "write_data_list"]
+__all__ = ["REPORT", "Report", "named_settings", "versions"]
 
-REPORT, DATA_LIST = "report.json", "data.csv.gz"
+REPORT = "report.json"
 
 
 class Report(BaseModel):
@@ -31,36 +25,46 @@ class Report(BaseModel):
     Attributes:
         settings: of the run; paths by their last two parts, so that a report tells nothing of a person's machine.
         versions: of the packages that decide what comes out.
-        faces: how many of each label, by split.
+        licences: what is stated of each source; see `training.licences`.
+        faces: how many of each label, by split ("train", "val", "left_out", "dropped").
         epochs: one record each.
         best_epoch: the epoch (from 1) whose weights were kept.
-        figures: on the validation faces, by file ("keras", "int8") and source ("all" is all of them).
+        calibration: temperature and threshold of `unknown`; see `training.calibration`.
+        ece_before: expected calibration error on the validation faces before calibration.
+        figures: on the validation faces, by file ("keras", "int8").
+        left_out: the same on the sources that were left out; empty where none was.
         parity: of the exported files with the Keras model, on the validation faces.
         sha256: of the files of weights, by name.
+        size_bytes: of them.
     """
 
     settings: dict[str, str | int | float | list[str] | None]
     versions: dict[str, str]
+    licences: dict[str, str]
     faces: dict[str, dict[str, int]]
     epochs: list[EpochRecord]
     best_epoch: int
-    figures: dict[str, dict[str, Figures]]
+    calibration: Calibration
+    ece_before: float | None
+    figures: dict[str, FaceSetFigures]
+    left_out: dict[str, FaceSetFigures]
     parity: dict[str, Parity]
     sha256: dict[str, str]
+    size_bytes: dict[str, int]
 
 
 def named_settings(settings: TrainSettings) -> dict[str, str | int | float | list[str] | None]:
     """Return settings with paths cut to their last two parts."""
-    cut = {
-        name: _short(value) if isinstance(value, Path) else [_short(path) for path in value]
-        for name, value in settings
-        if isinstance(value, Path | tuple)
-    }
-    return {**settings.model_dump(), **cut}
+    return {name: _named(value) for name, value in settings}
 
 
-def _short(path: Path) -> str:
-    return "/".join(path.resolve().parts[-2:])
+def _named(value: object) -> str | int | float | list[str] | None:
+    if isinstance(value, Path):
+        return "/".join(value.resolve().parts[-2:])
+    if isinstance(value, tuple):
+        return [str(_named(part)) for part in value]
+    assert value is None or isinstance(value, str | int | float)
+    return value
 
 
 def versions() -> dict[str, str]:
@@ -82,21 +86,3 @@ def _backend_version(backend: str) -> str:
     import importlib
 
     return str(importlib.import_module(backend).__version__)
-
-
-def write_data_list(path: Path, train: Sequence[Sample], val: Sequence[Sample]) -> None:
-    """Write one line per picture: split, file, source, sha256, and how many faces of each label were used.
-
-    The same faces give the same bytes.
-    """
-    rows: dict[tuple[str, str, str, str], Counter[int]] = {}
-    for split, samples in (("train", train), ("val", val)):
-        for sample in samples:
-            key = (split, sample.file, sample.source, sample.sha256)
-            rows.setdefault(key, Counter())[sample.label] += 1
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("split", "file", "source", "sha256", *LABELS))
-    for key in sorted(rows):
-        writer.writerow((*key, *(rows[key][label] for label in range(len(LABELS)))))
-    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))

@@ -1,10 +1,4 @@
-"""Reading labelled faces: whole scenes with boxes (COCO) and folders of one-face pictures named after the labels.
-
-A folder given as data is one of two things:
-
-- class folders: `with_mask/`, `without_mask/`, `incorrect_mask/` (any of them), pictures of one face each;
-- scenes: pictures, with a COCO file beside the folder (`train/` and `train.json`) or inside it
-  (`annotations.json`), whose categories are named after the labels.
+"""Labelled faces to learn from and to measure on, cut out of labelled pictures (their forms: `maskwatch.labelled`).
 
 Of every face only its surroundings are kept in memory, so that jittered boxes can still be cut as live ones are.
 """
@@ -12,26 +6,29 @@ Of every face only its surroundings are kept in memory, so that jittered boxes c
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import cv2
 import numpy as np
 import structlog
-from pydantic import BaseModel, Field, ValidationError
 from tqdm import tqdm
 
 from maskwatch.arrays import Float32Array, UInt8Array
-from maskwatch.errors import ConfigError, DecodeError
-from maskwatch.types import LABELS, MaskLabel
+from maskwatch.errors import ConfigError, DecodeError, SourceError
+from maskwatch.labelled import LabelledPicture, read_labelled
+from maskwatch.media.header import check_size, image_size
+from maskwatch.media.images import MOST_BYTES
+from maskwatch.media.jpeg import decode_checked
+from maskwatch.types import LABELS, Detection, MaskLabel
 from models.crop import MIN_FACE_PX
+from training.duplicates import difference_hash
+from training.facefinder import FaceFinder, assign_detections
 
-__all__ = ["PICTURE_SUFFIXES", "FaceFinder", "Sample", "count_labels", "read_folder", "read_picture"]
+__all__ = ["Sample", "count_labels", "read_folder", "read_picture"]
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+Box = tuple[float, float, float, float]
 
 CONTEXT = 2.0
 """Side of the kept surroundings over the box's longest side: room for the margin, the jitter and a rotation."""
@@ -40,9 +37,11 @@ PATCH_SIDE_PX = 320
 """Longest side of the kept surroundings; larger ones are shrunk. The network sees 128."""
 
 WHOLE_PICTURE_FACE = 0.85
-"""Where a one-face picture gives no box: the face's side over the picture's shorter side."""
+"""Where no face is found in a one-face picture: the face's side over the picture's shorter side."""
 
-FaceFinder = Callable[[UInt8Array], tuple[float, float, float, float] | None]
+BATCH_PICTURES = 16
+BATCH_PIXELS = 8_000_000
+"""A batch for the finder ends at either: large pictures would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,216 +50,179 @@ class Sample:
 
     Attributes:
         file: path of the picture below the data folder's parent, e.g. "train/a.jpg"; the same on every machine.
-        source: where the picture came from; what the name says before its first "_", or the folder's name.
+        source: where the picture came from; see `maskwatch.labelled`.
         label: index into `LABELS`.
         sha256: of the picture's file.
-        box_xyxy: the box in pixels of the picture.
+        box_xyxy: the labelled box in pixels of the picture; in a one-face picture the detector's, or the middle.
         patch_bgr: (h, w, 3) uint8, the face's surroundings.
-        patch_box: the box in pixels of the patch.
+        patch_box: `box_xyxy` in pixels of the patch.
         single: True for a one-face picture of a class folder.
         landmarks_xy: (5, 2) float32 pixels of the patch, or None where the detector didn't find the face: right eye,
             left eye, tip of the nose, right and left corner of the mouth, as the person has them.
         found_box: the detector's own box of the face in pixels of the patch, or None where it didn't find it.
         cluster: faces of near-duplicate pictures have the same number; -1 before `training.duplicates` has looked.
+        picture_hash: of the whole picture, from `training.duplicates.difference_hash`; empty where nobody asked.
     """
 
     file: str
     source: str
     label: int
     sha256: str
-    box_xyxy: tuple[float, float, float, float]
+    box_xyxy: Box
     patch_bgr: UInt8Array
-    patch_box: tuple[float, float, float, float]
+    patch_box: Box
     single: bool
     landmarks_xy: Float32Array | None = None
-    found_box: tuple[float, float, float, float] | None = None
+    found_box: Box | None = None
     cluster: int = -1
+    picture_hash: bytes = b""
 
 
-class _Image(BaseModel):
-    id: int
-    file_name: Annotated[str, Field(pattern=r"^[^/\\]+$")]
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A labelled picture and its pixels, (H, W, 3) uint8 BGR."""
 
-
-class _Annotation(BaseModel):
-    image_id: int
-    category_id: int
-    bbox: tuple[float, float, float, float]
-
-
-class _Category(BaseModel):
-    id: int
-    name: MaskLabel
-
-
-class _Coco(BaseModel):
-    """The part of a COCO detection file that is used."""
-
-    images: list[_Image]
-    annotations: list[_Annotation]
-    categories: list[_Category]
+    labelled: LabelledPicture
+    picture_bgr: UInt8Array
+    sha256: str
 
 
 def read_folder(folder: Path, finder: FaceFinder | None = None) -> list[Sample]:
     """Read every labelled face of one data folder, in a fixed order. Unreadable pictures are left out with a warning.
 
     Args:
-        folder: class folders or scenes; see this module.
-        finder: finds the face in a one-face picture; None takes most of the picture.
+        folder: scenes or class folders; see `maskwatch.labelled.read_labelled`.
+        finder: finds the faces as the live pipeline does; None leaves `landmarks_xy` and `found_box` empty and takes
+            the middle of one-face pictures.
 
     Raises:
-        ConfigError: if the folder is missing, is neither of the two, names an unknown class, or has no usable face.
+        ConfigError: if the folder can't be used, or has no face that is large enough.
     """
-    if not folder.is_dir():
-        raise ConfigError(f"data folder {folder}: not found; give a folder of scenes or of class folders")
-    coco = _coco_file(folder)
-    samples = list(_scene_samples(folder, coco) if coco else _class_samples(folder, finder))
+    pictures = read_labelled(folder)
+    samples: list[Sample] = []
+    with tqdm(total=len(pictures), desc=f"reading {folder.name}", unit="picture", disable=None) as progress:
+        for batch in _batches(pictures):
+            found = finder([loaded.picture_bgr for loaded in batch]) if finder else [()] * len(batch)
+            for loaded, detections in zip(batch, found, strict=True):
+                samples += _faces(loaded, detections)
+            progress.update(len(batch))
     if not samples:
         raise ConfigError(f"data folder {folder}: expected labelled faces of at least {MIN_FACE_PX} px, received none")
     return samples
 
 
 def read_picture(path: Path) -> tuple[UInt8Array, str]:
-    """Read one picture.
+    """Read one picture within the bounds of `maskwatch.media`.
 
     Returns:
         (H, W, 3) uint8 BGR, and the file's sha256.
 
     Raises:
-        DecodeError: if it can't be read as a picture.
+        DecodeError: if it is cut off or corrupt.
+        SourceUnsupported: if it is of another format, or has too many bytes or pixels.
+        SourceError: if it can't be opened.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise DecodeError(f"picture {path}: can't be read ({error.strerror})") from error
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    if picture is None:
-        raise DecodeError(f"picture {path}: {len(content)} bytes that are no picture; replace or remove it")
-    return picture.astype(np.uint8, copy=False), hashlib.sha256(content).hexdigest()
+        raise SourceError(f"picture {path}: can't be read ({error.strerror})") from error
+    if len(content) > MOST_BYTES:
+        raise DecodeError(f"picture {path}: more than {MOST_BYTES >> 20} MiB; replace or remove it")
+    name = f"picture {path}"
+    check_size(image_size(content, name), name)
+    return decode_checked(content, name), hashlib.sha256(content).hexdigest()
 
 
-def _coco_file(folder: Path) -> Path | None:
-    """Return the COCO file of a folder of scenes, or None when it isn't one."""
-    for path in (folder.with_suffix(".json"), folder / "annotations.json"):
-        if path.is_file():
-            return path
-    return None
-
-
-def _scene_samples(folder: Path, coco_path: Path) -> Iterator[Sample]:
-    """Yield the faces of a folder of scenes, picture by picture."""
-    coco = _read_coco(coco_path)
-    labels = {category.id: LABELS.index(category.name) for category in coco.categories}
-    boxes: dict[int, list[_Annotation]] = {}
-    for annotation in coco.annotations:
-        if annotation.category_id not in labels:
-            raise ConfigError(
-                f"{coco_path}: an annotation has category_id {annotation.category_id}, which is not defined"
-            )
-        boxes.setdefault(annotation.image_id, []).append(annotation)
-    images = sorted(coco.images, key=lambda image: image.file_name)
-    for image in tqdm(images, desc=f"reading {folder.name}", unit="picture", disable=None):
-        loaded = _load(folder / image.file_name)
-        if loaded is None:
+def _batches(pictures: Iterable[LabelledPicture]) -> Iterator[list[_Loaded]]:
+    """Yield the readable pictures in bounded batches."""
+    batch: list[_Loaded] = []
+    pixels = 0
+    for labelled in pictures:
+        try:
+            loaded = _Loaded(labelled, *read_picture(labelled.path))
+        except SourceError as error:
+            structlog.get_logger().warning("training.picture_skipped", reason=str(error))
             continue
-        picture, sha256 = loaded
-        for annotation in boxes.get(image.id, []):
-            x, y, w, h = annotation.bbox
-            if max(w, h) >= MIN_FACE_PX and min(w, h) > 0:
-                name = f"{folder.name}/{image.file_name}"
-                source = image.file_name.split("_")[0]
-                yield _sample(
-                    picture, (x, y, x + w, y + h), name, source, labels[annotation.category_id], sha256, False
-                )
+        batch.append(loaded)
+        pixels += loaded.picture_bgr.shape[0] * loaded.picture_bgr.shape[1]
+        if len(batch) == BATCH_PICTURES or pixels >= BATCH_PIXELS:
+            yield batch
+            batch, pixels = [], 0
+    if batch:
+        yield batch
 
 
-def _read_coco(path: Path) -> _Coco:
-    """Read a COCO file.
-
-    Raises:
-        ConfigError: if it is not one, or a category isn't one of the labels.
-    """
-    try:
-        return _Coco.model_validate(json.loads(path.read_bytes()))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path}: {where}: {first['msg']}; expected COCO with categories {_known()}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path}: not JSON ({error}); expected a COCO detection file") from error
-
-
-def _class_samples(folder: Path, finder: FaceFinder | None) -> Iterator[Sample]:
-    """Yield the faces of class folders."""
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    unknown = [path.name for path in classes if path.name not in set(LABELS)]
-    if unknown or not classes:
-        received = ", ".join(unknown) or "no sub-folder"
-        raise ConfigError(
-            f"data folder {folder}: expected {folder.name}.json beside it or sub-folders named {_known()}, "
-            f"received {received}; rename or remove them"
-        )
-    for class_folder in classes:
-        paths = sorted(path for path in class_folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-        if not paths:
-            raise ConfigError(f"data folder {class_folder}: expected pictures, received none; fill or remove it")
-        for path in tqdm(paths, desc=f"reading {class_folder.name}", unit="picture", disable=None):
-            loaded = _load(path)
-            if loaded is not None and max(loaded[0].shape[:2]) >= MIN_FACE_PX:
-                picture, sha256 = loaded
-                box = (finder(picture) if finder else None) or _middle(picture)
-                name = f"{folder.name}/{class_folder.name}/{path.name}"
-                yield _sample(
-                    picture, box, name, folder.parent.name, LABELS.index(MaskLabel(class_folder.name)), sha256, True
-                )
+def _faces(loaded: _Loaded, found: Sequence[Detection]) -> list[Sample]:
+    """Cut the faces of one picture that are large enough to be told apart."""
+    height, width = loaded.picture_bgr.shape[:2]
+    if loaded.labelled.single:
+        largest = max(found, key=lambda face: _longest(face.box_xyxy), default=None)
+        faces = [(largest.box_xyxy if largest else _middle(width, height), loaded.labelled.faces[0].label)]
+        own = [largest]
+    else:
+        faces = [(face.box_xyxy, face.label) for face in loaded.labelled.faces if face.box_xyxy is not None]
+        own = assign_detections([box for box, _ in faces], found)
+    look = difference_hash(loaded.picture_bgr)
+    return [
+        _cut(loaded, box, label, detection, look)
+        for (box, label), detection in zip(faces, own, strict=True)
+        if _longest(box) >= MIN_FACE_PX and _reaches(box, width, height)
+    ]
 
 
-def _load(path: Path) -> tuple[UInt8Array, str] | None:
-    """Read a picture, or warn and return None."""
-    try:
-        return read_picture(path)
-    except DecodeError as error:
-        structlog.get_logger().warning("training.picture_skipped", reason=str(error))
-        return None
+def _longest(box: Box) -> float:
+    return max(box[2] - box[0], box[3] - box[1])
 
 
-def _middle(picture: UInt8Array) -> tuple[float, float, float, float]:
+def _reaches(box: Box, width: int, height: int) -> bool:
+    """Tell whether a box has a part inside the picture."""
+    return box[0] < width and box[1] < height and box[2] > 0 and box[3] > 0
+
+
+def _middle(width: int, height: int) -> Box:
     """Return the square in the middle of a picture that a face is assumed to fill."""
-    height, width = picture.shape[:2]
     side = WHOLE_PICTURE_FACE * min(height, width)
     return ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
 
 
-def _sample(
-    picture: UInt8Array,
-    box: tuple[float, float, float, float],
-    file: str,
-    source: str,
-    label: int,
-    sha256: str,
-    single: bool,
-) -> Sample:
+def _cut(loaded: _Loaded, box: Box, label: MaskLabel, found: Detection | None, look: bytes) -> Sample:
     """Keep the surroundings of one face, shrunk if they are large."""
+    picture = loaded.picture_bgr
     height, width = picture.shape[:2]
     left, top, right, bottom = box
-    half = max(right - left, bottom - top) * CONTEXT / 2
+    half = max(_longest(box), _longest(found.box_xyxy) if found else 0.0) * CONTEXT / 2
     x, y = (left + right) / 2, (top + bottom) / 2
     x0, x1 = max(0, int(x - half)), min(width, int(x + half) + 1)
     y0, y1 = max(0, int(y - half)), min(height, int(y + half) + 1)
     patch = picture[y0:y1, x0:x1]
-    scale = min(1.0, PATCH_SIDE_PX / max(patch.shape[:2], default=1))
+    scale = min(1.0, PATCH_SIDE_PX / max(patch.shape[:2]))
     if scale < 1.0:
         size = (max(1, round(patch.shape[1] * scale)), max(1, round(patch.shape[0] * scale)))
         patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    inside = ((left - x0) * scale, (top - y0) * scale, (right - x0) * scale, (bottom - y0) * scale)
-    return Sample(file, source, label, sha256, box, patch.copy(), inside, single)
 
+    def inside(box: Box) -> Box:
+        return ((box[0] - x0) * scale, (box[1] - y0) * scale, (box[2] - x0) * scale, (box[3] - y0) * scale)
 
-def _known() -> str:
-    return ", ".join(LABELS)
+    marks = None
+    if found and found.landmarks_xy:
+        marks = ((np.array(found.landmarks_xy) - (x0, y0)) * scale).astype(np.float32)
+    return Sample(
+        loaded.labelled.name,
+        loaded.labelled.source,
+        LABELS.index(label),
+        loaded.sha256,
+        box,
+        patch.copy(),
+        inside(box),
+        loaded.labelled.single,
+        marks,
+        inside(found.box_xyxy) if found else None,
+        picture_hash=look,
+    )
 
 
 def count_labels(samples: Iterable[Sample]) -> dict[str, int]:
     """Return how many faces there are of each label, absent ones as 0."""
     counts = np.bincount([sample.label for sample in samples], minlength=len(LABELS))
-    return dict(zip(LABELS, counts.tolist(), strict=True))
+    return dict(zip(map(str, LABELS), counts.tolist(), strict=True))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from models.backbones import SMALLEST_INPUT_PX, BackboneName, BackboneWeights
+from training.augment import AUGMENTATIONS
 
 __all__ = ["TrainSettings"]
+
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class TrainSettings(BaseModel):
@@ -17,10 +22,14 @@ class TrainSettings(BaseModel):
         data: folders to learn from; see `training.samples`.
         val: folders to measure on.
         out: folder of the run.
-        backbone: Keras weights file to start from; None downloads ImageNet's.
-        face_finder: YuNet ONNX file that finds the face in pictures of class folders; None takes the whole picture.
+        recipe: "standard" is this project's; "classic" repeats the scripts that it descends from (`training.classic`).
+        backbone_name: architecture of the backbone.
+        backbone_weights: a Keras weights file to start from, "imagenet" for Keras' download, or "none" for random ones.
+        face_finder: YuNet ONNX file that finds faces in place of the shipped detector; see `training.facefinder`.
+        corrections: file of corrected labels; see `training.corrections`.
+        licences: "SOURCE=TEXT" each; see `training.licences`.
         size_px: side of the network's input.
-        alpha: width of MobileNetV2.
+        alpha: width of MobileNetV2; InceptionV3 has one width.
         epochs_head: epochs with a frozen backbone.
         epochs_fine: epochs with the backbone learning too.
         fine_from: first layer of the backbone that learns, by the beginning of its name ("block_6"); "" is all of it.
@@ -28,6 +37,12 @@ class TrainSettings(BaseModel):
         batch: faces in a step.
         rate_head: Adam's learning rate with a frozen backbone.
         rate_fine: its rate at the start of fine-tuning; it falls to zero along a cosine.
+        ema: how slowly the averaged weights, which are the ones that are kept, follow the learning ones; 0 keeps the
+            learning ones.
+        patience: epochs of fine-tuning without a better one after which it stops; 0 never stops early.
+        two_class_sources: sources that know no `incorrect_mask`, so that their `with_mask` may hide it.
+        leave_out: sources that are neither learned from nor chosen by; see `training.data`.
+        without: names from `training.augment.AUGMENTATIONS` that are switched off.
         seed: of every random choice.
         threads: TensorFlow's threads; 0 takes all cores.
     """
@@ -37,8 +52,12 @@ class TrainSettings(BaseModel):
     data: tuple[Path, ...]
     val: tuple[Path, ...]
     out: Path
-    backbone: Path | None = None
+    recipe: Literal["standard", "classic"] = "standard"
+    backbone_name: BackboneName = "mobilenet_v2"
+    backbone_weights: BackboneWeights = "imagenet"
     face_finder: Path | None = None
+    corrections: Path | None = None
+    licences: tuple[str, ...] = ()
     size_px: Annotated[int, Field(ge=32, le=512, multiple_of=32)] = 128
     alpha: Annotated[float, Field(ge=0.35, le=1.4)] = 1.0
     epochs_head: Annotated[int, Field(ge=0, le=1000)] = 2
@@ -48,5 +67,23 @@ class TrainSettings(BaseModel):
     batch: Annotated[int, Field(ge=1, le=1024)] = 32
     rate_head: Annotated[float, Field(gt=0, le=1)] = 1e-3
     rate_fine: Annotated[float, Field(gt=0, le=1)] = 2e-4
+    ema: Share = 0.999
+    patience: Annotated[int, Field(ge=0)] = 0
+    two_class_sources: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     seed: int = 1
     threads: Annotated[int, Field(ge=0, le=256)] = 0
+
+    @model_validator(mode="after")
+    def _input_fits_backbone(self) -> Self:
+        smallest = SMALLEST_INPUT_PX[self.backbone_name]
+        if self.size_px < smallest:
+            raise ValueError(f"--size {self.size_px}: {self.backbone_name} takes pictures from {smallest} px on")
+        return self
+
+    @model_validator(mode="after")
+    def _switched_off_parts_exist(self) -> Self:
+        if unknown := sorted(set(self.without) - set(AUGMENTATIONS)):
+            raise ValueError(f"--without {unknown[0]}: no such part; expected one of {', '.join(AUGMENTATIONS)}")
+        return self

@@ -149,6 +149,11 @@ def _schemas() -> _Json:
                 "address": {**_TEXT, "description": "of its own /metrics, or empty"},
                 "host": _TEXT,
                 "engine": _TEXT,
+                "models": {
+                    "type": "array",
+                    "items": _TEXT,
+                    "description": "of a worker: names and versions of the models that speak",
+                },
                 "age_s": {"type": "number"},
             }
         ),

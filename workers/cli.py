@@ -1,4 +1,4 @@
-"""The verbs `worker` and `detect`; what they need is imported when they run."""
+"""The verbs `worker`, `detect` and `evaluate`; what they need is imported when they run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from maskwatch.options import config_option, settings_from
 
-__all__ = ["detect", "worker"]
+__all__ = ["detect", "evaluate", "worker"]
 
 _ENGINE = click.option(
     "--engine", type=click.Choice(["auto", "litert", "keras"]), help="What runs the networks  [default: auto]"
@@ -60,7 +60,7 @@ def worker(config: Path | None, name: str | None, engine: str | None) -> None:
 )
 @click.option(
     "--detector",
-    type=click.Choice(["maskwatch", "haar", "ssd"]),
+    type=click.Choice(["maskwatch", "yunet", "haar", "ssd"]),
     default="maskwatch",
     show_default=True,
     help="What finds the faces.",
@@ -73,6 +73,7 @@ def worker(config: Path | None, name: str | None, engine: str | None) -> None:
     help="Work the detector is given.",
 )
 @_ENGINE
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def detect(
     inputs: tuple[str, ...],
@@ -82,6 +83,7 @@ def detect(
     detector: str,
     profile: str,
     engine: str | None,
+    config: Path | None,
     as_json: bool,
 ) -> None:
     """Annotate images, folders, videos or a webcam.
@@ -93,13 +95,79 @@ def detect(
     People are followed through a video and judged over time. A single picture has no before and after: there the
     verdict is the label, where it is clear enough, and unknown otherwise.
 
+    The models are the active ones (`maskwatch models list`); of the configuration only models.dir counts.
+
     An input that can't be read is reported, the others go on, and the exit code is 1.
     """
     _limit_threads(1)
+    folder = settings_from(config).models_folder
     from workers.detect_verb import DetectRequest, run_detect
 
-    request = DetectRequest(inputs, out, show, every, detector, profile, engine or "auto", as_json)
+    request = DetectRequest(inputs, out, show, every, detector, profile, engine or "auto", as_json, folder)
     sys.exit(run_detect(request))
+
+
+@click.command()
+@click.option("--scenes", type=click.Path(path_type=Path), metavar="FILE", help="Scenes with boxes (COCO JSON).")
+@click.option(
+    "--images", type=click.Path(path_type=Path), metavar="DIR", help="Their pictures  [default: the folder FILE's name]"
+)
+@click.option("--faces", type=click.Path(path_type=Path), metavar="DIR", help="Class folders, in place of scenes.")
+@click.option(
+    "--unboxed", type=click.Path(path_type=Path), metavar="FILE", help="Faces that nobody labelled, by picture (JSON)."
+)
+@click.option("--profile", default="accurate", show_default=True, help="Work the detector is given: accurate, fast.")
+@click.option("--detector", default="maskwatch", show_default=True, help="What finds the faces.")
+@click.option("--classifier", default="maskwatch-mask", show_default=True, help="What tells how masks are worn.")
+@_ENGINE
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Models beside the shipped  [default: as configured]",
+)
+@config_option
+@click.option(
+    "--iou",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.35,
+    show_default=True,
+    help="Overlap from which a face counts as found.",
+)
+@click.option(
+    "--cases", type=click.Path(path_type=Path, file_okay=False), help="Folder for what went wrong: CSV, contact sheets."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+def evaluate(
+    scenes: Path | None,
+    images: Path | None,
+    faces: Path | None,
+    unboxed: Path | None,
+    profile: str,
+    detector: str,
+    classifier: str,
+    engine: str | None,
+    models: Path | None,
+    config: Path | None,
+    iou: float,
+    cases: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure detector and classifier on labelled pictures.
+
+    Scenes measure both, class folders (with_mask/, without_mask/, incorrect_mask/) the classifier. Every figure comes
+    with a 95 % interval of resampled pictures; docs/accuracy.md says what each one means.
+
+    A picture that can't be read is reported and left out, and the exit code is 1.
+    """
+    _limit_threads(1)
+    from workers.evaluate_verb import EvaluateRequest, run_evaluate
+
+    request = EvaluateRequest(
+        scenes, images, faces, unboxed, profile, detector, classifier, engine or "auto",
+        models or settings_from(config).models_folder, iou, cases, as_json,
+    )  # fmt: skip
+    sys.exit(run_evaluate(request))
 
 
 def _limit_threads(threads: int) -> None:

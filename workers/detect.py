@@ -216,6 +216,7 @@ class Detect:
             "model": self._models.classifier.name,
             "engine": self._models.engine.value,
             "detector": self._settings.detector,
+            "detector_model": self._models.detector(self._settings.detector).model,
             "profile": self._settings.profile.value,
             "every": self._settings.every,
         }

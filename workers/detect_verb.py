@@ -15,6 +15,7 @@ from maskwatch import log
 from maskwatch.service import stop_on_signals
 from maskwatch.settings.model import LogSettings
 from maskwatch.types import Profile
+from models.store import ModelStore
 from workers.detect import Detect, DetectSettings
 from workers.findings import Finding, table
 from workers.inputs import expand
@@ -38,6 +39,7 @@ class DetectRequest:
     profile: str
     engine: str
     as_json: bool
+    models: Path | None = None
 
 
 def run_detect(request: DetectRequest, load: Callable[[DetectRequest], WorkerModels] | None = None) -> int:
@@ -45,7 +47,7 @@ def run_detect(request: DetectRequest, load: Callable[[DetectRequest], WorkerMod
 
     Args:
         request: the command line.
-        load: gives the models; None loads the shipped ones.
+        load: gives the models; None loads the active ones.
 
     Returns:
         The exit code: 0, or 1 when an input failed.
@@ -86,7 +88,7 @@ def _load(request: DetectRequest) -> WorkerModels:
     engine = cast(Literal["auto", "litert", "keras"], request.engine)
     return load_models(
         engine, "none", batch=_BATCH if request.engine == "keras" else 1, detectors=[request.detector],
-        profiles=[Profile(request.profile)],
+        profiles=[Profile(request.profile)], store=ModelStore(request.models),
     )  # fmt: skip
 
 
@@ -104,6 +106,7 @@ def _print(request: DetectRequest, findings: list[Finding], models: WorkerModels
             "model": models.classifier.name if models else None,
             "engine": models.engine.value if models else None,
             "detector": request.detector,
+            "detector_model": models.detector(request.detector).model if models else None,
             "profile": request.profile,
             "items": [finding.as_dict() for finding in findings],
         }

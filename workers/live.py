@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import structlog
 
@@ -15,13 +16,17 @@ from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.messages import Done, DoneStatus, ProcessInfo, Taken
 from maskwatch.broker.processes import ProcessBook
 from maskwatch.errors import BrokerDown, QueueError
-from maskwatch.metrics import ProcessMetrics
+from maskwatch.metrics import ModelMetrics, ProcessMetrics
 from maskwatch.service import Stop
 from maskwatch.settings import Settings
 from maskwatch.types import FrameStatus
+from models.classifier import MaskClassifier
+from models.manifest import ModelKind
+from models.store import ModelStore
 from workers.models import WorkerModels, load_models
 from workers.pipeline import Pipeline, PipelineItem, PipelineOptions
 from workers.relook import RelookOptions
+from workers.swap import ModelSwap
 
 __all__ = ["BatchSize", "LiveWorker", "run"]
 
@@ -77,6 +82,7 @@ class LiveWorker:
         batch: turns taken at once.
         options: how faces become people.
         beat: called between batches; says that this process is alive.
+        swap: has models ready that were activated meanwhile; None keeps the first ones.
     """
 
     def __init__(
@@ -89,8 +95,11 @@ class LiveWorker:
         batch: int = 8,
         options: PipelineOptions | None = None,
         beat: Callable[[], None] = lambda: None,
+        swap: ModelSwap | None = None,
     ) -> None:
         self._queue = queue
+        self._models = models
+        self._swap = swap
         self._metrics = metrics
         self._stop = stop
         self._beat = beat
@@ -107,6 +116,7 @@ class LiveWorker:
         """Work until the end is requested; a batch that was taken is finished first."""
         while not self._stop.requested:
             try:
+                self._change_models()
                 self._beat()
                 with self._metrics.stage("take"):
                     taken = self._queue.take(self._batch.now, _TAKE_WAIT_S)
@@ -117,6 +127,24 @@ class LiveWorker:
                 event = "broker.down" if isinstance(error, BrokerDown) else "broker.refused"
                 self._log.warning(event, error=str(error), again_in_s=round(wait_s, 2))
                 self._stop.wait(wait_s)
+
+    def _change_models(self) -> None:
+        """Go on with a model that was activated and is ready; there is no batch at hand."""
+        model = self._swap.step() if self._swap else None
+        if model is None:
+            return
+        before = self._models.spoken()
+        if isinstance(model, MaskClassifier):
+            self._pipeline.use_classifier(model)
+        else:
+            self._pipeline.use_detector(model.name, model)
+        self._models.adopt(model)
+        after = self._models.spoken()
+        self._log.info(
+            "model.changed",
+            before=[label for kind, label in before if (kind, label) not in after],
+            after=[label for kind, label in after if (kind, label) not in before],
+        )
 
     def _work(self, taken: Sequence[Taken]) -> None:
         """Analyse and finish turns; one that workers died over has a batch of its own."""
@@ -206,12 +234,12 @@ class _Registration:
         self._info = info
         self._next_s = 0.0
 
-    def beat(self) -> None:
-        """Register when it is time."""
+    def beat(self, models: Sequence[str]) -> None:
+        """Register when it is time, with the models that speak now."""
         now_s = time.monotonic()
         if now_s >= self._next_s:
             self._next_s = now_s + _REGISTER_EVERY_S
-            self._book.register(self._info)
+            self._book.register(replace(self._info, models=tuple(models)))
 
     def leave(self) -> None:
         """Strike this process out, where Redis answers."""
@@ -235,31 +263,52 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
     began_s = time.monotonic()
     url = settings.require_redis().live.get_secret_value()
     metrics = ProcessMetrics("worker")
+    shown = ModelMetrics(metrics.registry, ModelKind)
     address = metrics.serve(settings.metrics)
+    models = _load(settings, shown)
+    swap = ModelSwap(models, shown.refused)
+    info = ProcessInfo("worker", name, address, socket.gethostname(), models.engine.value)
+    with connect(url, blocking=True) as client, connect(url) as other:
+        registration = _Registration(ProcessBook(other), info)
+
+        def beat() -> None:
+            spoken = models.spoken()
+            shown.show(spoken, models.engine.value)
+            registration.beat([label for _, label in spoken])
+
+        options = PipelineOptions(
+            min_face_px=settings.worker.min_face_px, relook=RelookOptions.of(settings.worker.relook)
+        )
+        worker = LiveWorker(
+            FrameQueue(client), models, metrics, stop,
+            batch=settings.worker.batch, options=options, beat=beat, swap=swap,
+        )  # fmt: skip
+        log.info(
+            "worker.ready", name=name, engine=models.engine.value, models=[label for _, label in models.spoken()],
+            metrics=address, batch=settings.worker.batch, after_s=round(time.monotonic() - began_s, 2),
+        )  # fmt: skip
+        try:
+            worker.run()
+        finally:
+            registration.leave()
+            swap.close()
+    log.info("worker.stopped", name=name)
+
+
+def _load(settings: Settings, shown: ModelMetrics) -> WorkerModels:
+    """Load what the configured cameras need.
+
+    Raises:
+        ModelError: if a model can't be used.
+    """
     cameras = [camera for camera in settings.cameras.values() if camera.enabled]
-    models = load_models(
+    return load_models(
         settings.worker.engine,
         settings.worker.engine_fallback,
         threads=settings.worker.threads,
         batch=settings.worker.batch,
         detectors={camera.detector for camera in cameras},
         profiles={camera.profile for camera in cameras},
+        store=ModelStore(settings.models_folder),
+        refused=shown.refused,
     )
-    info = ProcessInfo("worker", name, address, socket.gethostname(), models.engine.value)
-    with connect(url, blocking=True) as client, connect(url) as other:
-        registration = _Registration(ProcessBook(other), info)
-        relook = RelookOptions.of(settings.worker.relook)
-        options = PipelineOptions(min_face_px=settings.worker.min_face_px, relook=relook)
-        worker = LiveWorker(
-            FrameQueue(client), models, metrics, stop,
-            batch=settings.worker.batch, options=options, beat=registration.beat,
-        )  # fmt: skip
-        log.info(
-            "worker.ready", name=name, engine=models.engine.value, classifier=models.classifier.name, metrics=address,
-            batch=settings.worker.batch, after_s=round(time.monotonic() - began_s, 2),
-        )  # fmt: skip
-        try:
-            worker.run()
-        finally:
-            registration.leave()
-    log.info("worker.stopped", name=name)

@@ -37,6 +37,7 @@ class Classifier(Protocol):
 
     name: str
     size_px: int
+    unknown_below: float
 
     def classify(self, faces_rgb: UInt8Array) -> Float32Array:
         """Return (N, 3) probabilities of (N, size_px, size_px, 3) uint8 RGB faces."""
@@ -114,6 +115,7 @@ class _Turn:
     frame_bgr: UInt8Array | None = None
     note: str = ""
     detections: tuple[Detection, ...] = ()
+    detector_model: str = ""
     score: float = 1.0
     """From which on the detector calls it a detection."""
     before: CameraState | None = None
@@ -154,6 +156,14 @@ class Pipeline:
         self._classifier = classifier
         self._options = options or PipelineOptions()
         self._stage = stage
+
+    def use_classifier(self, classifier: Classifier) -> None:
+        """Ask another classifier from the next batch on; people and their evidence stay."""
+        self._classifier = classifier
+
+    def use_detector(self, name: str, detector: Detector) -> None:
+        """Let another detector stand behind a name from the next batch on."""
+        self._detectors[name] = detector
 
     def process(self, items: Sequence[PipelineItem]) -> list[PipelineOutput]:
         """Analyse a batch; several frames of one camera must be in order.
@@ -201,7 +211,7 @@ class Pipeline:
             frames = [turn.frame_bgr for turn in group if turn.frame_bgr is not None]
             found = detector.detect(frames, profile, min_score=min(self._options.track.low_score, detector.score))
             for turn, detections in zip(group, found, strict=True):
-                turn.detections, turn.score = detections, detector.score
+                turn.detections, turn.score, turn.detector_model = detections, detector.score, detector.model
 
     def _detector(self, name: str) -> Detector | str:
         """Return a detector, or why there is none."""
@@ -256,8 +266,11 @@ class Pipeline:
         rows = iter(answers.tolist())
         for turn, wanted, _, boxes in cut:
             for at, box in zip(wanted, boxes, strict=True):
+                chances = tuple(next(rows))
+                if max(chances) < self._classifier.unknown_below:
+                    continue  # it can't tell: no label, and no vote
                 size_px = float(max(box[2] - box[0], box[3] - box[1]))
-                turn.looks[at] = (tuple(next(rows)), look_weight(size_px, self._options.min_face_px))
+                turn.looks[at] = (chances, look_weight(size_px, self._options.min_face_px))
 
     def _unsettled(
         self, turn: _Turn, wanted: Sequence[int], faces: UInt8Array, quality: FaceQuality, options: RelookOptions
@@ -335,7 +348,9 @@ class Pipeline:
                     said = state.glances[track.track_id].probabilities
                 people.append(_person(track, said, at is not None, state, height / width))
         shown = tuple(person for person in people if person is not None)
-        return FrameResult(FrameStatus.OK, (width, height), shown, closed, self._classifier.name)
+        return FrameResult(
+            FrameStatus.OK, (width, height), shown, closed, self._classifier.name, detector=turn.detector_model
+        )
 
     def _is_shown(self, track: Track, state: CameraState) -> bool:
         return state.tracks.time_s is not None and state.tracks.time_s - track.seen_s <= self._options.track.shown_s

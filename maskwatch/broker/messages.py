@@ -214,6 +214,7 @@ class ProcessInfo:
         address: HOST:PORT of its own `/metrics`, or empty.
         host: the machine it runs on.
         engine: of a worker: what runs its networks.
+        models: of a worker: names and versions of the models that speak.
         age_s: seconds since its last sign of life.
     """
 
@@ -222,4 +223,5 @@ class ProcessInfo:
     address: str = ""
     host: str = ""
     engine: str = ""
+    models: tuple[str, ...] = ()
     age_s: float = 0.0

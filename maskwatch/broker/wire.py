@@ -43,10 +43,11 @@ __all__ = [
     "unpack_status",
 ]
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a message changes its form; a reader takes its own version only."""
 
 _MOST_PEOPLE = 10_000
+_MOST_MODELS = 100
 _LONGEST_TEXT = 4096
 
 E = TypeVar("E", bound=StrEnum)
@@ -175,7 +176,7 @@ def unpack_status(data: bytes, where: str) -> CameraStatus:
 
 def pack_process(info: ProcessInfo) -> bytes:
     """Write what a process says of itself; its age isn't part of it."""
-    return _pack("process", [info.kind, info.name, info.address, info.host, info.engine])
+    return _pack("process", [info.kind, info.name, info.address, info.host, info.engine, list(info.models)])
 
 
 def unpack_process(data: bytes, where: str, age_s: float = 0.0) -> ProcessInfo:
@@ -184,13 +185,14 @@ def unpack_process(data: bytes, where: str, age_s: float = 0.0) -> ProcessInfo:
     Raises:
         WireError: if it has another form.
     """
-    fields = _Fields.of("process", data, where, 5)
+    fields = _Fields.of("process", data, where, 6)
     return ProcessInfo(
         kind=fields.text(),
         name=fields.text(),
         address=fields.text(),
         host=fields.text(),
         engine=fields.text(),
+        models=tuple(fields.each(_MOST_MODELS, lambda one: one.text())),
         age_s=age_s,
     )
 
@@ -214,7 +216,8 @@ def pack_result(result: FrameResult) -> bytes:
         for person in result.people
     ]
     closed = [verdict.value for verdict in result.closed]
-    return _pack("result", [result.status.value, *map(int, result.size_wh), people, closed, result.model, result.note])
+    names = [result.model, result.note, result.detector]
+    return _pack("result", [result.status.value, *map(int, result.size_wh), people, closed, *names])
 
 
 def unpack_result(data: bytes, where: str) -> FrameResult:
@@ -223,7 +226,7 @@ def unpack_result(data: bytes, where: str) -> FrameResult:
     Raises:
         WireError: if it has another form.
     """
-    fields = _Fields.of("result", data, where, 7)
+    fields = _Fields.of("result", data, where, 8)
     return FrameResult(
         status=fields.one_of(FrameStatus),
         size_wh=(fields.whole(), fields.whole()),
@@ -231,6 +234,7 @@ def unpack_result(data: bytes, where: str) -> FrameResult:
         closed=tuple(fields.each(_MOST_PEOPLE, lambda one: one.one_of(Verdict))),
         model=fields.text(),
         note=fields.text(),
+        detector=fields.text(),
     )
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "CameraSettings",
     "LogSettings",
     "MetricsSettings",
+    "ModelsSettings",
     "MotionSettings",
     "RedisSettings",
     "RelookSettings",
@@ -85,7 +86,7 @@ class CameraSettings(_Part):
     hwaccel: Literal["none", "cuda", "qsv", "vaapi", "drm", "vdpau", "vulkan", "amf", "videotoolbox"] = Field(
         default="none", description="what decodes in hardware; decoded in software where that doesn't work"
     )
-    detector: Literal["maskwatch", "haar", "ssd"] = "maskwatch"
+    detector: Literal["maskwatch", "yunet", "haar", "ssd"] = "maskwatch"
     profile: Profile = Profile.ACCURATE
 
     def parsed(self, base: Path | None = None) -> Source:
@@ -125,6 +126,12 @@ class WorkerSettings(_Part):
     engine_fallback: Literal["litert", "none"] = "litert"
     min_face_px: int = Field(default=24, ge=8, le=512, description="smaller faces don't vote on a verdict")
     relook: RelookSettings = Field(default_factory=RelookSettings)
+
+
+class ModelsSettings(_Part):
+    """Where models are kept that weren't shipped with Maskwatch."""
+
+    dir: Path | None = Field(default=None, description="folder of models; empty: `models` in the state folder")
 
 
 class WebSettings(_Part):
@@ -171,6 +178,7 @@ class Settings(_Part):
     redis: RedisSettings | None = Field(default=None, description="empty: `up` starts servers of its own")
     state_dir: Path = Field(default_factory=_default_state_dir, description="where `up` keeps data and logs")
     cameras: dict[Annotated[str, Field(pattern=CAMERA_NAME_PATTERN)], CameraSettings] = Field(default_factory=dict)
+    models: ModelsSettings = Field(default_factory=ModelsSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
@@ -181,6 +189,13 @@ class Settings(_Part):
     @classmethod
     def _one_url_for_both(cls, value: object) -> object:
         return {"live": value, "durable": value} if isinstance(value, str) else value
+
+    @property
+    def models_folder(self) -> Path:
+        """The folder of models that weren't shipped, absolute; it need not exist."""
+        if self.models.dir is not None:
+            return Path(os.path.abspath(self.base / self.models.dir.expanduser()))
+        return Path(os.path.abspath(self.state_dir.expanduser())) / "models"
 
     def require_redis(self) -> RedisSettings:
         """Return the Redis addresses.

@@ -1,4 +1,4 @@
-"""Face detectors behind one protocol: our own network and the two that the ancestors used."""
+"""Face detectors behind one protocol: our own network, OpenCV's, and the two that the ancestors used."""
 
 from __future__ import annotations
 

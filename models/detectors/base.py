@@ -13,7 +13,7 @@ from models.registry import Registry
 
 __all__ = ["DETECTORS", "Detector", "load_detector"]
 
-DETECTORS = ("maskwatch", "haar", "ssd")
+DETECTORS = ("maskwatch", "yunet", "haar", "ssd")
 """The names that `load_detector` takes; the first is the default."""
 
 
@@ -22,10 +22,12 @@ class Detector(Protocol):
 
     Attributes:
         name: one of `DETECTORS`.
+        model: what is behind the name, with its version, e.g. "maskwatch-face 1.0.0".
         score: its threshold of a detection, 0..1; what a score is worth differs from detector to detector.
     """
 
     name: str
+    model: str
     score: float
 
     def detect(
@@ -62,11 +64,11 @@ def load_detector(
     """Load a face detector; what it needs is imported here and nowhere before.
 
     Args:
-        name: one of `DETECTORS`: our own network, or the two that the ancestors used.
-        engine: what runs our network; the other two run in OpenCV whatever it says.
+        name: one of `DETECTORS`: our own network, OpenCV's YuNet, or the two that the ancestors used.
+        engine: what runs our network; the others run in OpenCV whatever it says.
         threads: threads inside one call of our network.
         score: threshold of a detection, above 0 and at most 1; None is the detector's own.
-        registry: where our network is found; None takes the shipped models.
+        registry: where our network and YuNet's pulled file are found; None takes the shipped models.
 
     Raises:
         ConfigError: if there is no detector of that name, or the score is out of bounds.
@@ -80,6 +82,10 @@ def load_detector(
 
         entry = (registry or Registry()).get(FACE_MODEL)
         return FaceNetworkDetector.from_entry(entry, EngineName(engine), threads=threads, score=score)
+    if name == "yunet":
+        from models.detectors.yunet_cv import YuNetDetector
+
+        return YuNetDetector.from_registry(registry or Registry(), score)
     if name == "haar":
         from models.detectors.haar import HaarDetector
 

@@ -7,16 +7,18 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 
 from maskwatch.arrays import Float32Array, UInt8Array, require_image_bgr
+from maskwatch.errors import ModelError
 from maskwatch.types import Detection, Profile
 from models.detectors.decode import Candidates, decode_maps, suppress
-from models.detectors.letterbox import Fit, fit_frame, paste_frame
+from models.detectors.letterbox import Fit, fit_frame, input_size_for, paste_frame
+from models.detectors.yunet import HEAD_CHANNELS, STRIDES
 from models.engines import Network, load_network
 from models.manifest import EngineName, ModelKind
-from models.registry import ModelEntry
+from models.registry import SHIPPED, ModelEntry
 
 __all__ = ["FACE_MODEL", "FaceNetworkDetector"]
 
-FACE_MODEL = "maskwatch-face"
+FACE_MODEL = SHIPPED[ModelKind.DETECTOR]
 """Name of the shipped network."""
 
 DEFAULT_SCORE = 0.5
@@ -34,6 +36,7 @@ class FaceNetworkDetector:
             and one kind of camera needs only one of them.
         score: threshold of a detection, 0..1.
         max_overlap: intersection over union above which the worse of two boxes goes.
+        model: name and version of the network.
     """
 
     def __init__(
@@ -42,8 +45,10 @@ class FaceNetworkDetector:
         load: Callable[[tuple[int, int]], Network],
         score: float = DEFAULT_SCORE,
         max_overlap: float = DEFAULT_OVERLAP,
+        model: str = FACE_MODEL,
     ) -> None:
         self.name = "maskwatch"
+        self.model = model
         self.score = score
         self._sizes_wh = frozenset(sizes_wh)
         self._load = load
@@ -58,10 +63,11 @@ class FaceNetworkDetector:
         """Load a model from the registry, with the thresholds that its manifest states unless a score is given.
 
         Raises:
-            ModelError: if it is no detector, or its files can't be used.
+            ModelError: if it is no detector of this form, or its files can't be used.
+            LabelMismatch: if it finds something else than faces.
             EngineUnavailable: if the engine can't run on this machine.
         """
-        entry.require(ModelKind.DETECTOR, ("face",))
+        _require_detector(entry)
         stated = entry.manifest.thresholds
         sizes_wh = entry.manifest.input.sizes_wh
         detector = cls(
@@ -69,6 +75,7 @@ class FaceNetworkDetector:
             lambda size_wh: load_network(entry, engine, size_wh, threads),
             stated.get("score", DEFAULT_SCORE) if score is None else score,
             stated.get("overlap", DEFAULT_OVERLAP),
+            entry.label,
         )
         detector._network(sizes_wh[0])  # a machine or a file that can't do it says so now, not at the first frame
         return detector
@@ -80,7 +87,8 @@ class FaceNetworkDetector:
         groups: dict[tuple[int, int], list[int]] = {}
         for index, frame in enumerate(frames_bgr):
             require_image_bgr(frame, f"frames_bgr[{index}]")
-            groups.setdefault(self._size_for(frame, profile), []).append(index)
+            size_wh = input_size_for((frame.shape[1], frame.shape[0]), profile, self._sizes_wh)
+            groups.setdefault(size_wh, []).append(index)
         results: list[tuple[Detection, ...]] = [()] * len(frames_bgr)
         least = self.score if min_score is None else min_score
         for size_wh, indices in groups.items():
@@ -91,16 +99,15 @@ class FaceNetworkDetector:
                     results[index] = detections
         return results
 
+    def close(self) -> None:
+        """Give the networks' memory back; calling it twice is harmless."""
+        while self._networks:
+            self._networks.popitem()[1].close()
+
     def _network(self, size_wh: tuple[int, int]) -> Network:
         if size_wh not in self._networks:
             self._networks[size_wh] = self._load(size_wh)
         return self._networks[size_wh]
-
-    def _size_for(self, frame_bgr: UInt8Array, profile: Profile) -> tuple[int, int]:
-        """Return the profile's input size, turned upright where that shows a portrait frame larger."""
-        width, height = profile.detector_size_wh
-        upright = frame_bgr.shape[0] > frame_bgr.shape[1] and (height, width) in self._sizes_wh
-        return (height, width) if upright else (width, height)
 
     def _detect_batch(
         self, frames_bgr: Sequence[UInt8Array], size_wh: tuple[int, int], least: float
@@ -127,6 +134,29 @@ class FaceNetworkDetector:
         boxes = fit.to_frame(candidates.boxes_xyxy[kept].reshape(-1, 2, 2)).reshape(-1, 4)
         marks = fit.to_frame(candidates.landmarks_xy[kept])
         return _to_detections(boxes, candidates.scores[kept], marks)
+
+
+def _require_detector(entry: ModelEntry) -> None:
+    """Refuse a model that doesn't take and return what this detector does.
+
+    Raises:
+        LabelMismatch: if its labels differ; ModelError: if the kind, the sizes, the colour order or the outputs differ.
+    """
+    entry.require(ModelKind.DETECTOR, ("face",))
+    manifest = entry.manifest
+    wanted_wh = {profile.detector_size_wh for profile in Profile}
+    shapes = [output.shape for output in manifest.outputs]
+    if (
+        manifest.input.colour != "bgr"
+        or wanted_wh - set(manifest.input.sizes_wh)
+        or shapes != [(0, 0, HEAD_CHANNELS)] * len(STRIDES)
+    ):
+        wanted = " and ".join(f"{width}x{height}" for width, height in sorted(wanted_wh))
+        received = ", ".join(f"{width}x{height}" for width, height in manifest.input.sizes_wh)
+        raise ModelError(
+            f"model {entry.label}: expected bgr pictures of {wanted} and {len(STRIDES)} outputs of (0, 0, "
+            f"{HEAD_CHANNELS}), received {manifest.input.colour} of {received} and {shapes}; use a detector's files"
+        )
 
 
 def _to_detections(boxes: Float32Array, scores: Float32Array, marks: Float32Array) -> tuple[Detection, ...]:

@@ -44,6 +44,7 @@ class HaarDetector:
 
     def __init__(self, score: float | None = None) -> None:
         self.name = "haar"
+        self.model = f"haar opencv-{cv2.__version__}"
         self.score = DEFAULT_SCORE if score is None else score
         folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
         path = Path(folder) / CASCADE

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from maskwatch.arrays import Float32Array, UInt8Array
+from maskwatch.types import Profile
 
-__all__ = ["MAX_ENLARGEMENT", "Fit", "fit_frame", "paste_frame"]
+__all__ = ["MAX_ENLARGEMENT", "Fit", "fit_frame", "input_size_for", "paste_frame"]
 
 MAX_ENLARGEMENT = 2.0
 """Small frames are enlarged at most by this: beyond it there is nothing more to see, only larger blur."""
@@ -50,6 +52,21 @@ def fit_frame(frame_wh: tuple[int, int], input_wh: tuple[int, int]) -> Fit:
     width = min(input_wh[0], max(1, round(frame_wh[0] * factor)))
     height = min(input_wh[1], max(1, round(frame_wh[1] * factor)))
     return Fit((width, height), (width / frame_wh[0], height / frame_wh[1]), frame_wh)
+
+
+def input_size_for(
+    frame_wh: tuple[int, int], profile: Profile, sizes_wh: Collection[tuple[int, int]]
+) -> tuple[int, int]:
+    """Return the profile's input size, turned upright where that shows a portrait frame larger.
+
+    Args:
+        frame_wh: width and height of the frame.
+        profile: how much work to spend.
+        sizes_wh: the inputs that the network can have.
+    """
+    width, height = profile.detector_size_wh
+    is_upright = frame_wh[1] > frame_wh[0] and (height, width) in sizes_wh
+    return (height, width) if is_upright else (width, height)
 
 
 def paste_frame(frame_bgr: UInt8Array, fit: Fit, canvas: UInt8Array) -> None:

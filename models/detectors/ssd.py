@@ -48,6 +48,7 @@ class SsdDetector:
 
     def __init__(self, score: float | None = None) -> None:
         self.name = "ssd"
+        self.model = "ssd res10-300x300"
         self.score = DEFAULT_SCORE if score is None else score
         if not hasattr(cv2.dnn, "readNetFromCaffe"):
             raise ModelError(

@@ -12,6 +12,7 @@ import structlog
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import EngineUnavailable, ModelError
+from models.engines.keras_archive import checked_archive
 from models.engines.network import batches_padded, empty_outputs, join_outputs, require_images
 from models.manifest import EngineName, OutputSpec
 from models.registry import ModelEntry
@@ -144,7 +145,7 @@ def _share_machine(tf: Any, threads: int) -> None:
 
 
 def _load(content: bytes, where: str) -> Any:
-    """Parse a checked `.keras` archive; lambdas and other code in it are refused.
+    """Parse a `.keras` archive; what is no plain network of pictures is refused before Keras sees it.
 
     The bytes go through a private folder because Keras reads paths only, and the original could change after its check.
 
@@ -155,7 +156,7 @@ def _load(content: bytes, where: str) -> Any:
 
     with tempfile.TemporaryDirectory(prefix="maskwatch-") as folder:
         path = Path(folder) / "model.keras"
-        path.write_bytes(content)
+        path.write_bytes(checked_archive(content, where))
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except (ValueError, TypeError, KeyError, OSError, ImportError, AttributeError) as error:

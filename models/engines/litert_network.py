@@ -8,6 +8,7 @@ import numpy as np
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import EngineUnavailable, ModelError
+from models.engines.litert_check import check_litert
 from models.engines.network import batches_whole, empty_outputs, join_outputs, require_images
 from models.manifest import EngineName
 from models.registry import ModelEntry
@@ -43,6 +44,7 @@ class LiteRtNetwork:
         self._where = str(entry.folder / self._file.path)
         self._threads = threads
         self._content: bytes | None = entry.read(self._file)
+        check_litert(self._content, self._where)
         self._ready: dict[int, _Interpreter] = {}
         self._sizes = BATCH_SIZES if self.size_wh[0] * self.size_wh[1] <= MOST_BATCHED_PIXELS else (1,)
         self._interpreter(1)

@@ -191,7 +191,7 @@ def test_keras_file_that_holds_code_is_refused(
             new.writestr(item, content)
     path.write_bytes(altered.getvalue())
     reseal(model)
-    with pytest.raises(ModelError, match="Keras refuses it"):
+    with pytest.raises(ModelError, match="refused before Keras saw it"):
         load_classifier("keras", "tiny", registry=Registry(tmp_path))
 
 

@@ -10,35 +10,53 @@ import numpy as np
 import pytest
 
 from maskwatch.arrays import UInt8Array
-from maskwatch.errors import ConfigError, ModelError, ShapeError
+from maskwatch.errors import ChecksumMismatch, ConfigError, ModelError, ShapeError
 from maskwatch.types import Detection, Profile
 from models.detectors import DETECTORS, Detector, load_detector, ssd
+from models.pull import pull
+from models.pulled import YUNET
+from models.registry import Registry
+from tests.support import shared_path
 
 ASTRONAUT_XYXY = (178, 65, 272, 174)
-VARIANTS = ["maskwatch-litert", "maskwatch-keras", "haar", "ssd"]
+VARIANTS = ["maskwatch-litert", "maskwatch-keras", "yunet", "haar", "ssd"]
 OURS = VARIANTS[:2]
 
 
 @pytest.fixture(scope="module")
-def detectors() -> dict[str, Detector]:
+def detectors(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     """Each is loaded once, when a test first asks for it: TensorFlow takes seconds."""
-    return {}
+    return Loaded(tmp_path_factory.mktemp("models"))
 
 
-def loaded(detectors: dict[str, Detector], variant: str) -> Detector:
+class Loaded(dict[str, Detector]):
+    """Detectors by variant.
+
+    Args:
+        folder: of models that aren't shipped.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+
+def loaded(detectors: Loaded, variant: str) -> Detector:
     if variant not in detectors:
         name, _, engine = variant.partition("-")
-        detectors[variant] = load_detector(name, engine or "litert")
+        if name == YUNET.name:
+            pull(YUNET, detectors.folder, str(shared_path(f"data/weights/{YUNET.file}")))
+        detectors[variant] = load_detector(name, engine or "litert", registry=Registry(detectors.folder, None))
     return detectors[variant]
 
 
 @pytest.fixture(params=VARIANTS)
-def detector(request: pytest.FixtureRequest, detectors: dict[str, Detector]) -> Detector:
+def detector(request: pytest.FixtureRequest, detectors: Loaded) -> Detector:
     return loaded(detectors, request.param)
 
 
 @pytest.fixture(params=OURS)
-def ours(request: pytest.FixtureRequest, detectors: dict[str, Detector]) -> Detector:
+def ours(request: pytest.FixtureRequest, detectors: Loaded) -> Detector:
     return loaded(detectors, request.param)
 
 
@@ -196,7 +214,7 @@ def test_what_is_no_picture_is_refused(detector: Detector, frame: UInt8Array) ->
 
 
 @pytest.mark.parametrize("profile", list(Profile))
-def test_engines_agree(detectors: dict[str, Detector], astronaut: UInt8Array, profile: Profile) -> None:
+def test_engines_agree(detectors: Loaded, astronaut: UInt8Array, profile: Profile) -> None:
     frames = [astronaut, masked(astronaut), resized(astronaut, (640, 360))]
     litert, keras = (loaded(detectors, variant).detect(frames, profile, min_score=0.3) for variant in OURS)
     for one, other in zip(litert, keras, strict=True):
@@ -213,7 +231,7 @@ def test_score_given_at_loading_is_the_threshold(astronaut: UInt8Array) -> None:
 
 
 def test_unknown_name_is_told_the_choices() -> None:
-    with pytest.raises(ConfigError, match="maskwatch, haar, ssd"):
+    with pytest.raises(ConfigError, match="maskwatch, yunet, haar, ssd"):
         load_detector("yolo")
 
 
@@ -233,6 +251,24 @@ def test_ssd_files_are_checked_before_they_are_parsed(monkeypatch: pytest.Monkey
     monkeypatch.setattr(ssd, "FILES", dict.fromkeys(ssd.FILES, "0" * 64))
     with pytest.raises(ModelError, match="sha256"):
         load_detector("ssd")
+
+
+def test_yunet_that_was_not_pulled_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="run: maskwatch models pull yunet"):
+        load_detector("yunet", registry=Registry(tmp_path, None))
+
+
+def test_yunet_file_is_checked_before_it_is_parsed(tmp_path: Path) -> None:
+    (tmp_path / "yunet").mkdir()
+    (tmp_path / "yunet" / YUNET.file).write_bytes(b"\x08\x07 another network")
+    with pytest.raises(ChecksumMismatch, match="run: maskwatch models pull yunet"):
+        load_detector("yunet", registry=Registry(tmp_path, None))
+
+
+def test_every_detector_says_what_is_behind_its_name(detector: Detector) -> None:
+    name, _, version = detector.model.partition(" ")
+    assert name.startswith(detector.name)
+    assert version
 
 
 def test_haar_without_cascades_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -86,8 +87,8 @@ def test_boxes_stay_on_their_faces_through_every_change(scene: Scene) -> None:
                     assert inside[1] > inside[0]
                     assert inside[1] > inside[2]
                     checked += 1
-                assert points[0, 0] < points[1, 0]  # the right eye stays left of the left eye, mirrored or not
-                assert points[0, 1] < points[3, 1]
+                across, down = points[1] - points[0], points[3] - points[0]
+                assert across[0] * down[1] - across[1] * down[0] > 0  # mirrored or turned, sides keep their names
     assert checked > 10
 
 
@@ -95,6 +96,28 @@ def test_unlabelled_thing_is_an_ignored_place(scene: Scene) -> None:
     batches = SceneSampler([scene], 128, seed=5).batches(8)
     areas = np.concatenate([next(batches).ignore_xyxy.reshape(-1, 4) for _ in range(4)])
     assert (areas[:, 2] > areas[:, 0]).any()
+
+
+def test_cuts_are_often_made_round_a_decoy(scene: Scene) -> None:
+    scene.decoys_xyxy = np.array([[200, 120, 240, 160]], np.float32)
+    shown = {True: 0, False: 0}
+    for with_decoy in shown:
+        one = scene if with_decoy else replace(scene, decoys_xyxy=np.zeros((0, 4), np.float32))
+        batches = SceneSampler([one], 128, seed=5).batches(16)
+        areas = np.concatenate([next(batches).ignore_xyxy for _ in range(6)])
+        shown[with_decoy] = int((areas[..., 2] > areas[..., 0]).any(axis=1).sum())
+    assert shown[True] > 1.2 * shown[False]
+
+
+def test_scene_with_a_decoy_comes_twice_as_often(scene: Scene, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "plain.png"), np.full((200, 300, 3), 90, np.uint8))
+    empty = np.zeros((0, 4), np.float32)
+    plain = Scene(tmp_path / "plain.png", empty, (), np.zeros((0, 5, 2), np.float32), empty)
+    decoy = replace(plain, path=scene.path, decoys_xyxy=np.array([[200, 120, 240, 160]], np.float32))
+    batches = SceneSampler([plain, decoy], 128, seed=3).batches(60)
+    images = next(batches).images.astype(int)
+    coloured = (np.ptp(images, axis=-1) > 60).any(axis=(1, 2))
+    assert coloured.mean() > 0.55
 
 
 def test_same_seed_gives_the_same_pictures(scene: Scene) -> None:

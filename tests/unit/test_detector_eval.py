@@ -37,6 +37,14 @@ def test_two_boxes_on_one_face_are_one_find_and_one_false_positive() -> None:
     assert row.false_positives == 1
 
 
+def test_face_that_nobody_boxed_is_told_apart_from_what_is_no_face() -> None:
+    one = scene((0, 0, 50, 50))
+    one.ignore_xyxy = np.array([[100, 0, 150, 50]], np.float32)
+    row = score_detections([one], [[box(102, 0, 50), box(200, 0, 50)]], Profile.FAST, 0.5)
+    assert row.false_positives == 2
+    assert row.false_positives_unboxed_removed == 1
+
+
 def test_tiny_faces_count_neither_way() -> None:
     row = score_detections([scene((0, 0, 20, 20), (50, 50, 70, 70))], [[box(0, 0, 20)]], Profile.FAST, 0.5)
     assert row.faces["with_mask"] == 0
@@ -57,6 +65,7 @@ def test_overlap_decides_what_is_found() -> None:
 
 class FixedDetector:
     name = "fixed"
+    model = "fixed 1.0.0"
     score = 0.5
 
     def detect(

@@ -11,6 +11,7 @@ from maskwatch.settings import (
     CameraSettings,
     LogSettings,
     MetricsSettings,
+    ModelsSettings,
     MotionSettings,
     RedisSettings,
     Settings,
@@ -41,6 +42,7 @@ def test_example_holds_every_key_there_is() -> None:
     assert set(data["cameras"]["lobby"]["motion"]) == set(MotionSettings.model_fields)
     for key, model in (
         ("redis", RedisSettings),
+        ("models", ModelsSettings),
         ("worker", WorkerSettings),
         ("web", WebSettings),
         ("metrics", MetricsSettings),

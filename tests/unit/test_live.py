@@ -76,7 +76,9 @@ class FakeModels:
     """No faces anywhere."""
 
     name = "fake"
+    model = "fake 1.0.0"
     size_px = 32
+    unknown_below = 0.0
     score = 0.5
 
     def __init__(self) -> None:

@@ -21,6 +21,7 @@ class FakeDetector:
     """Finds faces where the test says; one batch is one entry of `calls`."""
 
     name = "fake"
+    model = "fake-face 2.0.0"
 
     def __init__(self, *found: Detection, score: float = 0.5) -> None:
         self.found = found
@@ -39,6 +40,7 @@ class FakeClassifier:
 
     name = "fake 1.0.0"
     size_px = SIDE
+    unknown_below = 0.0
 
     def __init__(self) -> None:
         self.calls: list[int] = []
@@ -271,3 +273,54 @@ def test_stages_are_told_in_order(detector: FakeDetector, classifier: FakeClassi
 
     Pipeline(lambda _name: detector, classifier, stage=stage).process([item()])
     assert told == ["decode", "detect", "track", "classify", "verdict"]
+
+
+class UnsureClassifier(FakeClassifier):
+    """As the other, but it can't tell below 95 %."""
+
+    unknown_below = 0.95
+
+
+def test_look_that_the_classifier_can_not_tell_has_no_label_and_no_vote() -> None:
+    outputs = follow(Pipeline(lambda _name: FakeDetector(FACE), UnsureClassifier()), 20)
+    (person,) = outputs[-1].result.people
+    assert person.seen
+    assert (person.label, person.probabilities, person.verdict) == (None, (), Verdict.UNKNOWN)
+
+
+def test_unsure_look_takes_nothing_from_what_was_held_before() -> None:
+    sure = follow(Pipeline(lambda _name: FakeDetector(FACE), FakeClassifier()), 10)
+    unsure = Pipeline(lambda _name: FakeDetector(FACE), UnsureClassifier())
+    (person,) = follow(unsure, 3, sure[-1].state, start=10)[-1].result.people
+    assert (person.label, person.verdict) == (None, Verdict.WITHOUT_MASK)
+
+
+def test_result_names_classifier_and_detector() -> None:
+    pipeline = Pipeline(lambda _name: FakeDetector(FACE), FakeClassifier())
+    (shown, ended) = pipeline.process([item(), end(camera="other")])
+    assert (shown.result.model, shown.result.detector) == ("fake 1.0.0", "fake-face 2.0.0")
+    assert (ended.result.model, ended.result.detector) == ("fake 1.0.0", "")
+
+
+def test_models_change_between_batches_and_people_stay() -> None:
+    pipeline = Pipeline(lambda _name: FakeDetector(FACE), FakeClassifier())
+    before = follow(pipeline, 5)[-1]
+    other, network = FakeClassifier(), FakeDetector(FACE)
+    other.name, network.model = "other 3.0.0", "other-face 4.0.0"
+    pipeline.use_classifier(other)
+    pipeline.use_detector("maskwatch", network)
+    after = follow(pipeline, 1, before.state, start=5)[-1].result
+    assert (after.model, after.detector) == ("other 3.0.0", "other-face 4.0.0")
+    assert [person.track_id for person in after.people] == [person.track_id for person in before.result.people] == [1]
+
+
+def test_detector_that_failed_is_replaced_by_one_that_works() -> None:
+    def missing(_name: str) -> FakeDetector:
+        raise ModelError("not there")
+
+    pipeline = Pipeline(missing, FakeClassifier())
+    (broken,) = pipeline.process([item()])
+    assert broken.result.note == "not there"
+    pipeline.use_detector("maskwatch", FakeDetector(FACE))
+    (good,) = pipeline.process([item(1, broken.state)])
+    assert good.result.status is FrameStatus.OK

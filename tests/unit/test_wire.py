@@ -46,6 +46,7 @@ results = st.builds(
     closed=st.lists(st.sampled_from(Verdict), max_size=5).map(tuple),
     model=texts,
     note=texts,
+    detector=texts,
 )
 statuses = st.builds(
     CameraStatus,
@@ -69,7 +70,9 @@ infos = st.builds(
     profile=st.sampled_from(Profile),
     on=st.none() | texts,
 )
-processes = st.builds(ProcessInfo, kind=texts, name=texts, address=texts, host=texts, engine=texts)
+processes = st.builds(
+    ProcessInfo, kind=texts, name=texts, address=texts, host=texts, engine=texts, models=st.tuples(texts, texts)
+)
 
 READERS: dict[str, Callable[[bytes, str], object]] = {
     "frame": wire.unpack_meta,
@@ -164,12 +167,12 @@ def test_truncated_message_is_refused(kind: str) -> None:
 def test_message_of_another_version_names_both(kind: str) -> None:
     message = msgpack.unpackb(SAMPLES[kind])
     message[0] = 7
-    with pytest.raises(WireError, match="expected version 1, received 7; run the same version"):
+    with pytest.raises(WireError, match="expected version 2, received 7; run the same version"):
         READERS[kind](msgpack.packb(message), "camera lobby")
 
 
 def test_message_of_another_kind_names_both() -> None:
-    with pytest.raises(WireError, match="expected kind 'result' with 7 fields, received kind 'frame' with 3"):
+    with pytest.raises(WireError, match="expected kind 'result' with 8 fields, received kind 'frame' with 3"):
         wire.unpack_result(SAMPLES["frame"], "camera lobby")
 
 

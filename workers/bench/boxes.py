@@ -33,6 +33,7 @@ class ExactFaces:
 
     def __init__(self, detector: Detector, faces: int) -> None:
         self.name = detector.name
+        self.model = detector.model
         self.score = detector.score
         self._detector = detector
         self._faces = faces
@@ -103,6 +104,7 @@ class CountingClassifier:
     def __init__(self, classifier: Classifier) -> None:
         self.name = classifier.name
         self.size_px = classifier.size_px
+        self.unknown_below = classifier.unknown_below
         self.faces = 0
         self._classifier = classifier
 

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from training.samples import Sample
+from training.settings import TrainSettings
+
+pytestmark = [
+    pytest.mark.timeout(600),
+    # TensorFlow's and Keras' own imports, nothing that this project calls.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:(tensorflow|keras|google|h5py|ml_dtypes|astunparse|jax).*"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:(tensorflow|keras|h5py).*"),
+]
+
+
+def samples(count: int) -> list[Sample]:
+    """Return faces of noise, as many of each label."""
+    rng = np.random.default_rng(2)
+    box = (5.0, 5.0, 55.0, 55.0)
+    return [
+        Sample(
+            f"a/{i}.png", "a", i % 3, f"{i:064d}", box, rng.integers(0, 256, (60, 60, 3), np.uint8), box, single=False
+        )
+        for i in range(count)
+    ]
+
+
+def recipe(out: Path, **changes: Any) -> TrainSettings:
+    sizes = {"size_px": 32, "alpha": 0.35, "epoch_faces": 24, "batch": 2, "threads": 1}
+    epochs = {"epochs_head": 2, "epochs_fine": 0, "backbone_weights": "none"}
+    return TrainSettings(**{"data": (), "val": (), "out": out, **sizes, **epochs, **changes})
+
+
+def stored(path: Path, name: str) -> Any:
+    """Return one array of a `.keras` file."""
+    import h5py
+
+    with zipfile.ZipFile(path) as archive:
+        return h5py.File(io.BytesIO(archive.read("model.weights.h5")))[name][()]
+
+
+def test_interrupted_run_goes_on_with_its_optimizer_and_keeps_averages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training import fit as module
+
+    class Interrupted(Exception):
+        pass
+
+    whole = module._epoch
+
+    def interrupted(*words: Any) -> Any:
+        if words[-1] == 1:
+            raise Interrupted
+        return whole(*words)
+
+    faces, settings = samples(12), recipe(tmp_path)
+    monkeypatch.setattr(module, "_epoch", interrupted)
+    with pytest.raises(Interrupted):
+        module.fit(settings, faces, faces, resume=False)
+    assert stored(tmp_path / "last.keras", "optimizer/vars/0") == 12
+    bias = "layers/dense/vars/1"
+    assert not np.array_equal(stored(tmp_path / "best.keras", bias), stored(tmp_path / "last.keras", bias))
+
+    monkeypatch.setattr(module, "_epoch", whole)
+    progress = module.fit(settings, faces, faces, resume=True)
+    assert [record.epoch for record in progress.epochs] == [0, 1]
+    assert stored(tmp_path / "last.keras", "optimizer/vars/0") == 24
+
+    before = (tmp_path / "last.keras").stat().st_mtime_ns
+    assert module.fit(settings, faces, faces, resume=True) == progress
+    assert (tmp_path / "last.keras").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(("patience", "expected"), [(0, 6), (2, 4), (3, 5)])
+def test_fine_tuning_stops_when_it_hasnt_got_better(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: int, expected: int
+) -> None:
+    from training import fit as module
+
+    figures = [0.2, 0.6, 0.5, 0.6, 0.5, 0.4]
+
+    def measured(model: Any, settings: Any, *words: Any) -> Any:
+        phase, epoch = words[-2:]
+        record = module.EpochRecord(
+            phase=phase, epoch=epoch, rate=0, loss=0, accuracy=0, val_loss=0, val_accuracy=0, seconds=0,
+            val_balanced_accuracy=figures[epoch],
+        )  # fmt: skip
+        return record, []
+
+    monkeypatch.setattr(module, "_epoch", measured)
+    monkeypatch.setattr(module, "_prepare", lambda *words: None)
+    monkeypatch.setattr(module, "_save", lambda *words: None)
+    monkeypatch.setattr(
+        module, "build_classifier", lambda *words: type("Model", (), {"set_weights": lambda *w: None})()
+    )
+    settings = recipe(tmp_path, epochs_head=1, epochs_fine=5, patience=patience)
+    progress = module.fit(settings, samples(3), samples(3), resume=False)
+    assert (len(progress.epochs), progress.best) == (expected, 1)
+    assert module.fit(settings, samples(3), samples(3), resume=True) == progress
