@@ -6,24 +6,25 @@ import contextvars
 import threading
 import time
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
 from ingest.backoff import after_crash, after_loss, after_refusal, after_undecodable
+from ingest.motion import MotionGate
 from ingest.pacing import Pacer, Rate
+from ingest.ports import Epochs, Opener, Timer
 from ingest.probe import answers
 from ingest.sender import Sender
 from ingest.states import CameraMachine, Happening, Standing
 from maskwatch.backoff import Backoff
 from maskwatch.broker.messages import Hold, OfferStatus
 from maskwatch.errors import DecodeError, MaskwatchError, QueueError, SourceAuthError, SourceError, SourceUnsupported
-from maskwatch.media.frame import FrameSource, MediaFrame
+from maskwatch.media.frame import FrameSource, Grab, MediaFrame
 from maskwatch.media.jpeg import encode_jpeg
-from maskwatch.settings import CameraSettings, Source
+from maskwatch.settings import CameraSettings, MotionSettings, Source
 from maskwatch.types import CameraState, CameraStatus, DropReason
 
-__all__ = ["Camera", "Epochs", "Opener", "Timer"]
+__all__ = ["Camera"]
 
 _STALL_S = 2.0
 """Without a packet; what watches the picture shows it within 3 s."""
@@ -32,30 +33,17 @@ _SETTLED_S = 10.0
 """A source that read this long is well again; one that gives a picture and breaks keeps its growing back-off."""
 
 
-class Opener(Protocol):
-    """Opens a source; `maskwatch.media.open_source` in production."""
+@dataclass(frozen=True, slots=True)
+class _Tuning:
+    """What may change while the source stays open."""
 
-    def __call__(
-        self, source: Source, *, timeout_s: float, transport: str, width: int | None, rotate: int, fps: float | None
-    ) -> FrameSource:
-        """Open a source or raise a `SourceError`."""
-        ...
+    width: int
+    fps: float
+    motion: MotionSettings
 
-
-class Epochs(Protocol):
-    """What a camera asks of the book of cameras."""
-
-    def new_epoch(self, hold: Hold) -> Hold | None:
-        """Begin another epoch under the same hold; None when it is lost."""
-        ...
-
-
-class Timer(Protocol):
-    """Where durations of stages go."""
-
-    def observe(self, stage: str, seconds: float) -> None:
-        """Record one call of a stage."""
-        ...
+    @staticmethod
+    def of(settings: CameraSettings) -> _Tuning:
+        return _Tuning(settings.width, settings.fps, settings.motion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +97,8 @@ class Camera:
         self._opener = opener
         self._holder = holder
         self._stop = threading.Event()
-        self._wanted = (settings.width, settings.fps)
+        self._wanted = _Tuning.of(settings)
+        self._is_still, self._note = False, ""
         self._reading: FrameSource | None = None
         self._is_waiting = False
         self._rate = Rate()
@@ -120,7 +109,7 @@ class Camera:
         self._base_s = 0.0
         self._last_s = 0.0
         self._last_at_s: float | None = None
-        self._last_offer_s: float | None = None
+        self._last_due_s: float | None = None
         self._settled_at_s = 0.0
         self._losses = {
             Happening.LOSS: after_loss(),
@@ -147,9 +136,9 @@ class Camera:
         return self._thread.is_alive()
 
     @property
-    def last_offer_s(self) -> float | None:
-        """When a frame was last ready to be offered, by the monotonic clock; None before the first."""
-        return self._last_offer_s
+    def last_due_s(self) -> float | None:
+        """When a frame was last due and read, by the monotonic clock; None before the first."""
+        return self._last_due_s
 
     def adopt(self, hold: Hold) -> None:
         """Offer under another hold from now on; the source stays open."""
@@ -157,9 +146,9 @@ class Camera:
         self.lost_hold = False
 
     def retune(self, settings: CameraSettings) -> None:
-        """Take over another rate and width without opening the source again."""
+        """Take over another rate, width and attention to motion without opening the source again."""
         self.settings = settings
-        self._wanted = (settings.width, settings.fps)
+        self._wanted = _Tuning.of(settings)
 
     def request_stop(self) -> None:
         """Ask the thread to close the source and end."""
@@ -197,6 +186,8 @@ class Camera:
             reconnects=self._reconnects,
             size_wh=self._size_wh,
             holder=self._holder,
+            is_still=self._is_still and standing.state is CameraState.LIVE,
+            note=self._note,
         )
 
     def _run(self) -> None:
@@ -217,22 +208,25 @@ class Camera:
         Returns:
             Whether that was all: the source ended for good, or the camera is to stop.
         """
-        width, fps = self._wanted
+        tuned = self._wanted
         with self._opener(
             self._source,
             timeout_s=self.settings.timeout_s,
             transport=self.settings.transport,
-            width=width,
+            width=tuned.width,
             rotate=self.settings.rotate,
-            fps=fps,
+            fps=tuned.fps,
+            hwaccel=self.settings.hwaccel,
         ) as source:
             try:
                 self._reconnects += self._has_opened and self._has_failed
                 self._has_opened, self._has_failed = True, False
                 self._reading = source
-                self._read(source, (width, fps))
+                self._take_note(source.remark)
+                self._read(source, tuned)
                 note = source.note
             finally:
+                self._is_still = False
                 self._keep_age()
         if self._stop.is_set():
             return True
@@ -244,33 +238,54 @@ class Camera:
         self._log.info("source.ended", note=note)
         return True
 
-    def _read(self, source: FrameSource, tuned: tuple[int, float]) -> None:
+    def _read(self, source: FrameSource, tuned: _Tuning) -> None:
         """Read and offer until the end or until asked to stop."""
         pacer = Pacer() if source.is_paced else None
+        gate = MotionGate.of(tuned.motion)
         self._begin_session()
         while not self._stop.is_set():
             if self._wanted != tuned:
                 tuned = self._wanted
-                source.retune(width=tuned[0], fps=tuned[1])
+                source.retune(width=tuned.width, fps=tuned.fps)
+                gate = MotionGate.of(tuned.motion)
             began_s = time.monotonic()
             try:
-                frame = source.read()
+                grab = source.grab()
+                if grab is None:
+                    return
+                self._timer.observe("read", time.monotonic() - began_s)
+                frame = self._look_at(source, grab, gate)
             except DecodeError as error:
                 if not source.goes_on:
                     raise
                 self._sender.drop(DropReason.DECODE_ERROR)
                 self._log.warning("picture.unreadable", error=str(error))
                 continue
-            if frame is None:
-                return
-            self._timer.observe("read", time.monotonic() - began_s - frame.convert_s)
-            self._timer.observe("scale", frame.convert_s)
-            if pacer is None or self._await(pacer, frame):
-                self._offer(frame, frame.captured_s if pacer is None else time.monotonic())
+            if pacer is None or self._await(pacer, grab):
+                self._account(grab, is_still=frame is None)
+                if frame is not None:
+                    self._offer(frame, frame.captured_s if pacer is None else time.monotonic())
 
-    def _await(self, pacer: Pacer, frame: MediaFrame) -> bool:
+    def _look_at(self, source: FrameSource, grab: Grab, gate: MotionGate | None) -> MediaFrame | None:
+        """Convert a picture if something moves in it, or nothing has for a while; otherwise return None."""
+        is_wanted = gate is None or self._moves(grab, gate)
+        self._is_still = gate is not None and gate.is_still
+        source.rest(gate is not None and gate.may_rest)
+        if not is_wanted:
+            return None
+        frame = grab.frame()
+        self._timer.observe("scale", frame.convert_s)
+        return frame
+
+    def _moves(self, grab: Grab, gate: MotionGate) -> bool:
+        began_s = time.monotonic()
+        look = gate.judge(grab.grey(), grab.media_time_s)
+        self._timer.observe("motion", time.monotonic() - began_s)
+        return look.is_wanted
+
+    def _await(self, pacer: Pacer, grab: Grab) -> bool:
         """Wait for a picture's time; False when asked to stop meanwhile."""
-        delay_s = pacer.wait_s(frame.media_time_s, time.monotonic())
+        delay_s = pacer.wait_s(grab.media_time_s, time.monotonic())
         return not (delay_s > 0 and self._rest(delay_s)) and not self._stop.is_set()
 
     def _rest(self, delay_s: float) -> bool:
@@ -281,25 +296,35 @@ class Camera:
         finally:
             self._is_waiting = False
 
+    def _account(self, grab: Grab, *, is_still: bool) -> None:
+        """Count a picture that was due, and those that were left out on the way to it."""
+        now_s = time.monotonic()
+        self._last_s, self._last_at_s = self._base_s + grab.media_time_s, now_s
+        self._last_due_s = now_s
+        self._sender.drop(DropReason.STALE, grab.skipped)
+        self._sender.drop(DropReason.STILL, grab.unseen + is_still)
+        self._rate.add(now_s, 1 + grab.unseen)
+
     def _offer(self, frame: MediaFrame, captured_s: float) -> None:
         began_s = time.monotonic()
         jpeg = encode_jpeg(frame.frame_bgr)
         encoded_s = time.monotonic()
         self._size_wh = frame.size_wh
-        self._last_s, self._last_at_s = self._base_s + frame.media_time_s, encoded_s
-        self._last_offer_s = encoded_s
-        self._sender.drop(DropReason.STALE, frame.skipped)
         status = self._sender.send(self._hold, jpeg, frame.size_wh, self._last_s, captured_s)
         self._timer.observe("encode", encoded_s - began_s)
         self._timer.observe("offer", time.monotonic() - encoded_s)
         if status is OfferStatus.STALE_EPOCH:
             self.lost_hold = True
-        self._rate.add(encoded_s)
         if encoded_s > self._settled_at_s:
             for backoff in self._losses.values():
                 backoff.reset()
         if self.machine.state is not CameraState.LIVE:
             self._came_back()
+
+    def _take_note(self, remark: str) -> None:
+        if remark and remark != self._note:
+            self._log.warning("source.remark", remark=remark)
+        self._note = remark
 
     def _came_back(self) -> None:
         before = self.machine.standing

@@ -23,7 +23,7 @@ _LOST_S = 10.0
 _RECLAIM_S = 6.0
 """After the start: what the book has under this name by then is of the process that was killed before."""
 
-_TUNABLE = frozenset({"width", "fps", "detector", "profile", "on", "timeout_s"})
+_TUNABLE = frozenset({"width", "fps", "motion", "detector", "profile", "on", "timeout_s"})
 """Settings that take effect without opening the source again."""
 
 Hire = Callable[[Hold, CameraSettings], Camera]
@@ -227,7 +227,7 @@ class Crew:
 
     def _end_if_lost(self, camera: Camera) -> None:
         """Have tracks closed once a film has ended or a source has been lost for a while."""
-        last_at_s, state = camera.last_offer_s, camera.machine.state
+        last_at_s, state = camera.last_due_s, camera.machine.state
         if last_at_s is None or state is CameraState.LIVE or self._ended.get(camera.name) == last_at_s:
             return
         if state is CameraState.ENDED or time.monotonic() - last_at_s >= _LOST_S:

@@ -42,9 +42,10 @@ class Rate:
         self._window_s = window_s
         self._times_s: deque[float] = deque(maxlen=1024)
 
-    def add(self, now_s: float) -> None:
-        """Count a frame."""
-        self._times_s.append(now_s)
+    def add(self, now_s: float, frames: int = 1) -> None:
+        """Count a frame, and those before it that were due since the last call but weren't decoded."""
+        last_s = self._times_s[-1] if self._times_s else now_s
+        self._times_s.extend(last_s + (now_s - last_s) * (number + 1) / frames for number in range(frames))
 
     def fps(self, now_s: float) -> float:
         """Return the rate, 0 when no frame came within the window."""

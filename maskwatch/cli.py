@@ -29,6 +29,7 @@ SUMMARIES = {
     "train": "Train a classifier from labelled pictures.",
     "export": "Export a classifier to LiteRT and compare both.",
     "models": "List, verify, activate and pull models.",
+    "bench": "Measure how fast this machine is.",
 }
 """Shown by `--help`; written here because asking the verbs would import them (0.1 to 0.5 s each)."""
 

@@ -123,8 +123,9 @@ class Person:
         track_id: number of the track within its camera's epoch, from 1.
         box_unit: left, top, right, bottom in 0..1 of the frame's width and height.
         score: the detector's confidence in this frame, 0..1.
-        label: what the classifier said of this face in this frame; None when it wasn't asked (too small, too blurred)
-            or couldn't tell.
+        label: what the classifier said of this face in this frame, or of the same face a moment ago where its
+            verdict is settled (see `workers.relook`); None when it wasn't asked (too small, too blurred) or couldn't
+            tell.
         probabilities: one per entry of `LABELS`, summing to 1, or empty when `label` is None.
         verdict: the track's smoothed verdict.
         seen: False when the box is the tracker's prediction because the detector missed the face in this frame.
@@ -175,6 +176,8 @@ class CameraStatus:
         reconnects: how often the source was opened again since this ingest took it.
         size_wh: width and height in pixels of the frames that are sent on, (0, 0) before the first.
         holder: name of the ingest process.
+        is_still: whether nothing moves, so that a frame is sent every few seconds only; `packet_age_s` tells liveness.
+        note: what isn't as it was asked for though pictures come, for a person.
     """
 
     state: CameraState
@@ -185,3 +188,5 @@ class CameraStatus:
     reconnects: int = 0
     size_wh: tuple[int, int] = (0, 0)
     holder: str = ""
+    is_still: bool = False
+    note: str = ""

@@ -149,7 +149,15 @@ class Feeder:
             status = fed.status
             if status.state is CameraState.LIVE:
                 status = CameraStatus(
-                    status.state, "", status.since_utc, 0.01, self._fps, 0, status.size_wh, status.holder
+                    status.state,
+                    "",
+                    status.since_utc,
+                    0.01,
+                    self._fps,
+                    0,
+                    status.size_wh,
+                    status.holder,
+                    is_still=not fed.is_fed,
                 )
             self._book.publish(fed.hold, status)
         self._processes.register(ProcessInfo("ingest", "feeder", "127.0.0.1:9001", "test"))

@@ -7,7 +7,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,17 +42,24 @@ def write_film(
     fps: int = 25,
     codec: str = "libx264",
     rotation: int = 0,
+    keyframe_every: int | None = None,
+    b_frames: int = 0,
+    draw: Callable[[int, tuple[int, int]], UInt8Array] = numbered,
 ) -> Path:
-    """Write a film of numbered pictures; the container is the suffix's."""
+    """Write a film of drawn pictures; the container is the suffix's, x264's keyframes come every second or as asked."""
     with av.open(str(path), "w") as container:
         stream = cast(VideoStream, container.add_stream(codec, rate=Fraction(fps)))
         stream.width, stream.height, stream.pix_fmt = *size_wh, "yuv420p"
         if codec == "libx264":
-            stream.options = {"preset": "ultrafast", "g": str(fps), "bf": "0"}
+            # GStreamer's payloader tears keyframes of several slices apart, which no camera does.
+            whole = {"x264-params": "sliced-threads=0:slices=1"}
+            every = str(keyframe_every or fps)
+            fixed = {} if keyframe_every is None else {"keyint_min": every, "sc_threshold": "0"}
+            stream.options = {"preset": "ultrafast", "g": every, "bf": str(b_frames), **fixed, **whole}
         if rotation:
             stream.set_display_rotation(rotation)
         for number in range(frames):
-            container.mux(stream.encode(VideoFrame.from_ndarray(numbered(number, size_wh), format="bgr24")))
+            container.mux(stream.encode(VideoFrame.from_ndarray(draw(number, size_wh), format="bgr24")))
         container.mux(stream.encode(None))
     return path
 

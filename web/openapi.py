@@ -187,6 +187,11 @@ def _camera() -> _Json:
         "on": {"type": ["string", "null"], "description": "the only ingest that may hold it"},
         "holder": {**_TEXT, "description": "the ingest that holds it, or empty"},
         "size_wh": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+        "is_still": {
+            "type": "boolean",
+            "description": "nothing moves, so that a frame is analysed every few seconds only",
+        },
+        "note": {**_TEXT, "description": "what isn't as it was asked for though pictures come, or empty"},
         "reconnects": _COUNT,
         "since_utc": {"type": ["number", "null"], "description": "when the state began; seconds since 1970"},
     }

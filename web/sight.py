@@ -100,6 +100,8 @@ def describe(view: CameraView, sight: Sight) -> dict[str, Any]:
         "on": view.info.on,
         "holder": status.holder if status else "",
         "size_wh": list(status.size_wh) if status else [0, 0],
+        "is_still": status.is_still if status else False,
+        "note": status.note if status else "",
         "reconnects": status.reconnects if status else 0,
         "since_utc": status.since_utc if status else None,
     }

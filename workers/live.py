@@ -25,6 +25,7 @@ from models.manifest import ModelKind
 from models.store import ModelStore
 from workers.models import WorkerModels, load_models
 from workers.pipeline import Pipeline, PipelineItem, PipelineOptions
+from workers.relook import RelookOptions
 from workers.swap import ModelSwap
 
 __all__ = ["BatchSize", "LiveWorker", "run"]
@@ -275,9 +276,12 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
             shown.show(spoken, models.engine.value)
             registration.beat([label for _, label in spoken])
 
+        options = PipelineOptions(
+            min_face_px=settings.worker.min_face_px, relook=RelookOptions.of(settings.worker.relook)
+        )
         worker = LiveWorker(
-            FrameQueue(client), models, metrics, stop, batch=settings.worker.batch,
-            options=PipelineOptions(min_face_px=settings.worker.min_face_px), beat=beat, swap=swap,
+            FrameQueue(client), models, metrics, stop,
+            batch=settings.worker.batch, options=options, beat=beat, swap=swap,
         )  # fmt: skip
         log.info(
             "worker.ready", name=name, engine=models.engine.value, models=[label for _, label in models.spoken()],

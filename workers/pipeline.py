@@ -12,14 +12,16 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.broker.messages import TakenKind
 from maskwatch.errors import ConfigError, DecodeError, ModelError, SourceError, WireError
 from maskwatch.media import decode_jpeg
 from maskwatch.types import LABELS, Detection, FrameResult, FrameStatus, MaskLabel, Person, Profile, Verdict
-from models.crop import MIN_FACE_PX, MIN_SHARPNESS, crop_faces, face_quality
+from models.crop import MIN_FACE_PX, MIN_SHARPNESS, FaceQuality, crop_faces, face_quality
 from models.detectors import Detector
+from workers.relook import Glance, RelookOptions, glanced, glimpse, needs_look
 from workers.state import CameraState, pack_state, unpack_state
 from workers.track import Step, Track, TrackOptions, Tracks, advance, close_all
 from workers.verdict import Evidence, VerdictOptions, look_weight, vote
@@ -51,12 +53,14 @@ class PipelineOptions:
         verdict: when evidence is enough.
         min_face_px: longest side of a face below which it doesn't vote, in pixels of the frame.
         min_sharpness: below which it doesn't vote; see `models.crop`.
+        relook: when a face of a settled track is classified again; None classifies every face in every frame.
     """
 
     track: TrackOptions = field(default_factory=TrackOptions)
     verdict: VerdictOptions = field(default_factory=VerdictOptions)
     min_face_px: float = MIN_FACE_PX
     min_sharpness: float = MIN_SHARPNESS
+    relook: RelookOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +125,10 @@ class _Turn:
     step: Step | None = None
     looks: dict[int, tuple[tuple[float, ...], float]] = field(default_factory=dict)
     """By number of the detection: probabilities and weight."""
+    glimpses: dict[int, Glance] = field(default_factory=dict)
+    """By number of the detection: what the face looks like, where that is asked."""
+    settled: set[int] = field(default_factory=set)
+    """Numbers of detections that weren't classified because what the last look said holds."""
 
 
 class Pipeline:
@@ -245,6 +253,10 @@ class Pipeline:
             faces = crop_faces(turn.frame_bgr, boxes, self._classifier.size_px)
             quality = face_quality(faces, boxes)
             usable = quality.usable(self._options.min_face_px, self._options.min_sharpness)
+            if self._options.relook is not None:
+                unsettled = self._unsettled(turn, wanted, faces, quality, self._options.relook)
+                turn.settled = {at for at, known in zip(wanted, usable & ~unsettled, strict=True) if known}
+                usable &= unsettled
             cut.append(
                 (turn, [at for at, use in zip(wanted, usable, strict=True) if use], faces[usable], boxes[usable])
             )
@@ -260,10 +272,29 @@ class Pipeline:
                 size_px = float(max(box[2] - box[0], box[3] - box[1]))
                 turn.looks[at] = (chances, look_weight(size_px, self._options.min_face_px))
 
+    def _unsettled(
+        self, turn: _Turn, wanted: Sequence[int], faces: UInt8Array, quality: FaceQuality, options: RelookOptions
+    ) -> NDArray[np.bool_]:
+        """Return (N,) bool: True where a face of a turn has to be classified; see `workers.relook`."""
+        assert turn.before is not None
+        assert turn.step is not None
+        before = turn.before
+        tracks = {at: track_id for track_id, at in turn.step.found.items()}
+        unsettled = np.ones(len(wanted), np.bool_)
+        for row, at in enumerate(wanted):
+            now = glimpse(faces[row], float(quality.size_px[row]), float(quality.sharpness[row]))
+            turn.glimpses[at] = now
+            # A camera's later turns of a batch know no evidence yet, nor does another epoch: they look.
+            if before.epoch == turn.item.epoch and (seen := before.evidence.get(tracks[at])) is not None:
+                known = before.glances.get(tracks[at])
+                unsettled[row] = needs_look(now, known, seen, turn.item.media_time_s, options, self._options.verdict)
+        return unsettled
+
     def _conclude(self, turns: Sequence[_Turn]) -> list[PipelineOutput]:
         """Vote, judge, and pack what the next turn needs."""
         outputs = []
         evidence: dict[str, Mapping[int, Evidence]] = {}
+        glances: dict[str, Mapping[int, Glance]] = {}
         for turn in turns:
             item, before, step = turn.item, turn.before, turn.step
             assert before is not None
@@ -275,7 +306,9 @@ class Pipeline:
             closed += _verdicts(step.closed, known)
             alive = {track.track_id for track in step.tracks.items}
             evidence[item.camera] = {one: seen for one, seen in known.items() if one in alive}
-            state = CameraState(item.epoch, step.tracks, evidence[item.camera])
+            looked = self._glances(turn, step, glances.get(item.camera, before.glances), known)
+            glances[item.camera] = {one: glance for one, glance in looked.items() if one in alive}
+            state = CameraState(item.epoch, step.tracks, evidence[item.camera], glances[item.camera])
             outputs.append(
                 PipelineOutput(item.camera, self._result(turn, state, closed), pack_state(state), turn.frame_bgr)
             )
@@ -288,6 +321,17 @@ class Pipeline:
                 seen = known.get(track_id, Evidence())
                 known[track_id] = vote(seen, probabilities, weight, turn.item.media_time_s, self._options.verdict)
 
+    def _glances(
+        self, turn: _Turn, step: Step, held: Mapping[int, Glance], known: Mapping[int, Evidence]
+    ) -> Mapping[int, Glance]:
+        """Return what is known of faces, those that were classified in this turn included."""
+        glances = dict(held) if turn.before is not None and turn.before.epoch == turn.item.epoch else {}
+        for track_id, at in step.found.items():
+            if at in turn.looks and at in turn.glimpses:
+                verdict = known[track_id].verdict
+                glances[track_id] = glanced(turn.glimpses[at], glances.get(track_id), turn.looks[at][0], verdict)
+        return glances
+
     def _result(self, turn: _Turn, state: CameraState, closed: tuple[Verdict, ...]) -> FrameResult:
         if turn.item.kind is TakenKind.END:
             return FrameResult(FrameStatus.OK, closed=closed, model=self._classifier.name)
@@ -299,8 +343,10 @@ class Pipeline:
         for track in state.tracks.items:
             at = turn.step.found.get(track.track_id)
             if track.is_confirmed and (at is not None or self._is_shown(track, state)):
-                look = None if at is None else turn.looks.get(at)
-                people.append(_person(track, look, at is not None, state, height / width))
+                said = turn.looks[at][0] if at in turn.looks else ()
+                if at in turn.settled:
+                    said = state.glances[track.track_id].probabilities
+                people.append(_person(track, said, at is not None, state, height / width))
         shown = tuple(person for person in people if person is not None)
         return FrameResult(
             FrameStatus.OK, (width, height), shown, closed, self._classifier.name, detector=turn.detector_model
@@ -325,16 +371,14 @@ def _verdicts(track_ids: Sequence[int], evidence: Mapping[int, Evidence]) -> tup
 
 
 def _person(
-    track: Track, look: tuple[tuple[float, ...], float] | None, seen: bool, state: CameraState, aspect: float
+    track: Track, probabilities: tuple[float, ...], seen: bool, state: CameraState, aspect: float
 ) -> Person | None:
     """Return a track as it is shown, or None when its prediction has left the frame."""
     box = track.box_unit(aspect)
     if box[2] <= box[0] or box[3] <= box[1]:
         return None
     label: MaskLabel | None = None
-    probabilities: tuple[float, ...] = ()
-    if look is not None:
-        probabilities = look[0]
+    if probabilities:
         label = LABELS[max(range(len(LABELS)), key=lambda at: probabilities[at])]
     held = state.evidence.get(track.track_id, Evidence())
     return Person(track.track_id, box, track.score, label, probabilities, held.verdict, seen)

@@ -22,7 +22,7 @@ from maskwatch.types import Detection
 
 __all__ = ["MOST_TRACKS", "Step", "Track", "TrackOptions", "Tracks", "advance", "close_all"]
 
-MOST_TRACKS = 56
+MOST_TRACKS = 50
 """What fits into a camera's state of 4 KB."""
 
 _FOUND_NOISE = 0.12
@@ -59,7 +59,7 @@ class TrackOptions:
         confirm_s: seconds that they must span; at 30 fps three detections are nothing.
         confirm_px: longest side in pixels that the face must have by then; smaller ones may never get a vote.
         tentative_s: seconds after which an unseen tentative track is forgotten.
-        lost_s: seconds after which an unseen confirmed track is closed.
+        lost_s: seconds after which an unseen confirmed track is closed, unless only one frame has come since.
         shown_s: seconds for which a prediction is shown.
         gap_s: seconds without a frame after which everything starts afresh.
         reach: farthest that a face may be from its prediction, in face sizes.
@@ -308,10 +308,11 @@ def _age(
     """Part tracks into those that stay and the ids of confirmed ones that end."""
     kept: list[Track] = []
     gone: list[int] = []
-    # A tentative track may miss one frame, however slowly they come.
+    # Any track may miss one frame, however slowly they come: a still scene has one in some seconds.
     patience_s = max(options.tentative_s, 1.5 * passed_s)
+    lost_s = max(options.lost_s, 1.5 * passed_s)
     for track in tracks:
-        if now_s - track.seen_s <= (options.lost_s if track.is_confirmed else patience_s):
+        if now_s - track.seen_s <= (lost_s if track.is_confirmed else patience_s):
             kept.append(track)
         elif track.is_confirmed:
             gone.append(track.track_id)

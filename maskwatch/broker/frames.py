@@ -10,8 +10,8 @@ Ages, deadlines and ranks are Redis' own; no clock of any host is sent or compar
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import redis
@@ -29,8 +29,9 @@ from maskwatch.broker.messages import (
     TakenKind,
 )
 from maskwatch.broker.script import read_script, run_script, with_script
+from maskwatch.broker.transaction import exchange, transact
 from maskwatch.errors import QueueError, WireError
-from maskwatch.types import FrameResult, FrameStatus, Verdict
+from maskwatch.types import FrameResult, FrameStatus
 
 __all__ = ["MOST_STATE_BYTES", "FrameQueue"]
 
@@ -71,16 +72,13 @@ class FrameQueue:
         meta = wire.pack_meta(wire.FrameMeta(offer.size_wh, offer.media_time_s))
         age_ms = max(0, round(offer.age_s * 1000))
         dropped = [part for reason, number in offer.dropped.items() for part in (reason.value, number)]
+        about = (offer.camera, offer.epoch, offer.frame_id, meta, age_ms, *dropped)
+        run = ("EVALSHA", script.sha, 1, staged, *about)
 
         def send() -> Any:
             # Sent as a whole again when the server has forgotten the script: the picture that is staged by then may be
             # that of a process which believes to hold this camera still.
-            with self._client.pipeline(transaction=True) as batch:
-                batch.set(staged, offer.jpeg)
-                batch.evalsha(
-                    script.sha, 1, staged, offer.camera, offer.epoch, offer.frame_id, meta, str(age_ms), *dropped
-                )
-                return batch.execute()[1]
+            return transact(self._client, ("SET", staged, offer.jpeg), run)[1]
 
         with translated(self._client, f"offering a frame of {offer.camera}"):
             return OfferStatus(with_script(self._client, script, send).decode())
@@ -157,16 +155,16 @@ class FrameQueue:
 
     def _with_pictures(self, turns: Sequence[_Turn]) -> list[Taken]:
         """Fetch the pictures; a turn that was taken back in between (removed, flushed) is left out."""
-        with self._client.pipeline(transaction=False) as batch:
-            for turn in turns:
-                camera = turn[0].decode()
-                batch.get(keys.taken_key(camera))
-                # Read after the picture: if the turn is still ours, so was the picture.
-                batch.hget(keys.camera_key(camera), "token")
-            answers = batch.execute()
+        cameras = [turn[0].decode() for turn in turns]
+        pictures, *tokens = exchange(
+            self._client,
+            ("MGET", *(keys.taken_key(camera) for camera in cameras)),
+            # Read after the pictures: if a turn is still ours, so was its picture.
+            *(("HGET", keys.camera_key(camera), "token") for camera in cameras),
+        )
         taken = []
         unreadable: list[str | bytes] = []
-        for turn, jpeg, token in zip(turns, answers[::2], answers[1::2], strict=True):
+        for turn, jpeg, token in zip(turns, pictures, tokens, strict=True):
             if token != turn[2] or (jpeg is None and turn[3] == b"frame"):
                 continue
             try:
@@ -195,14 +193,25 @@ def _taken(turn: _Turn, jpeg: bytes) -> Taken:
         age_s=turn[6] / 1000,
         media_time_s=meta.media_time_s,
         state=turn[7],
-        info=wire.unpack_info(turn[8], where) if turn[8] else CameraInfo(camera),
+        info=_info(turn[8], where) if turn[8] else CameraInfo(camera),
         alone=bool(turn[9]),
     )
 
 
+@lru_cache(maxsize=4096)
+def _info(data: bytes, where: str) -> CameraInfo:
+    """Read a camera's settings; they are the same in nearly every turn."""
+    return wire.unpack_info(data, where)
+
+
 def _counts(result: FrameResult) -> str:
-    people = Counter(f"people:{verdict}" for verdict in result.closed)
-    faces = Counter(f"faces:{person.label}" for person in result.people if person.seen and person.label is not None)
-    present = Counter(f"present:{person.verdict}" for person in result.people)
-    gauges = {f"present:{verdict}": present[f"present:{verdict}"] for verdict in Verdict}
-    return " ".join(f"{field}={number}" for field, number in {**people, **faces, **gauges}.items())
+    numbers = dict.fromkeys(keys.PRESENT, 0)
+    for person in result.people:
+        numbers[f"present:{person.verdict.value}"] += 1
+        if person.seen and person.label is not None:
+            face = f"faces:{person.label.value}"
+            numbers[face] = numbers.get(face, 0) + 1
+    for verdict in result.closed:
+        closed = f"people:{verdict.value}"
+        numbers[closed] = numbers.get(closed, 0) + 1
+    return " ".join([f"{field}={number}" for field, number in numbers.items()])

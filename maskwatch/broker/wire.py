@@ -147,6 +147,8 @@ def pack_status(status: CameraStatus) -> bytes:
             int(status.reconnects),
             *map(int, status.size_wh),
             status.holder,
+            status.is_still,
+            status.note,
         ],
     )
 
@@ -157,7 +159,7 @@ def unpack_status(data: bytes, where: str) -> CameraStatus:
     Raises:
         WireError: if it has another form.
     """
-    fields = _Fields.of("status", data, where, 9)
+    fields = _Fields.of("status", data, where, 11)
     return CameraStatus(
         state=fields.one_of(CameraState),
         reason=fields.text(),
@@ -167,6 +169,8 @@ def unpack_status(data: bytes, where: str) -> CameraStatus:
         reconnects=fields.whole(),
         size_wh=(fields.whole(), fields.whole()),
         holder=fields.text(),
+        is_still=fields.truth(),
+        note=fields.text(),
     )
 
 

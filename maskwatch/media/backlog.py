@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = ["Backlog"]
 
+_SLOW_S, _SWIFT_S = 0.5, 0.1
 _BEHIND_S = 1.5
 _CAUGHT_UP_S = 0.5
 _LONGEST_WITHOUT_KEY_S = 5.0
@@ -33,6 +34,8 @@ class Backlog:
         self._skipped = 0.0
         self.lag_s = 0.0
         self.is_behind = False
+        self.is_slow = False
+        """Whether a delay has begun to grow and hasn't gone yet: the time to save what costs no picture that is due."""
 
     def packet(self, stamp_s: float, arrived_s: float, is_key: bool) -> bool:
         """Judge the next packet.
@@ -52,6 +55,7 @@ class Backlog:
         self._least_s = min(drifted_s, arrived_s - stamp_s)
         self._last = (stamp_s, arrived_s)
         self.lag_s = arrived_s - stamp_s - self._least_s
+        self.is_slow = self.lag_s > (_SWIFT_S if self.is_slow else _SLOW_S)
         if self.is_behind:
             self._skipped += max(0.0, passed_s) * self.fps
             self.is_behind = not self._may_go_on(arrived_s, is_key)

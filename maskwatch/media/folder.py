@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 from maskwatch.errors import DecodeError, SourceError, SourceUnsupported
-from maskwatch.media.frame import FrameSource, MediaFrame
+from maskwatch.media.frame import FrameSource, Grab
 from maskwatch.media.images import IMAGE_SUFFIXES, read_image
-from maskwatch.media.scale import scaled
+from maskwatch.media.loaded import Loaded
 
 __all__ = ["FolderSource", "list_images"]
 
@@ -49,8 +49,8 @@ class FolderSource(FrameSource):
         self.frames_expected = len(self._paths)
         self.duration_s = len(self._paths) / fps
 
-    def read(self) -> MediaFrame | None:
-        """Return the next picture; see `FrameSource.read`."""
+    def grab(self) -> Grab | None:
+        """Return the next picture; see `FrameSource.grab`."""
         if self._next >= len(self._paths):
             if not self._good:
                 raise SourceUnsupported(f"{self._paths[0].parent}: none of its {self._next} pictures can be read")
@@ -64,9 +64,7 @@ class FolderSource(FrameSource):
             raise DecodeError(str(error)) from error
         self._good += 1
         self._packet_at_s = time.monotonic()
-        frame_bgr = scaled(frame_bgr, self._width, self._rotate)
-        convert_s = time.monotonic() - self._packet_at_s
-        return MediaFrame(frame_bgr, media_time_s, self._packet_at_s, convert_s=convert_s)
+        return Loaded(media_time_s, self._packet_at_s, source_bgr=frame_bgr, width=self._width, rotate=self._rotate)
 
     def retune(self, *, width: int | None, fps: float | None) -> None:
         """Scale and pace otherwise from the next picture on."""

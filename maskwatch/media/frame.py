@@ -11,7 +11,10 @@ from typing import Self
 
 from maskwatch.arrays import UInt8Array
 
-__all__ = ["FrameSource", "MediaFrame"]
+__all__ = ["GREY_CELL_PX", "FrameSource", "Grab", "MediaFrame"]
+
+GREY_CELL_PX = 4
+"""Analysed pixels on a side of a grey picture's one: a face of 24 pixels is still 6 wide, and noise is averaged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +27,7 @@ class MediaFrame:
         captured_s: `time.monotonic()` when it was captured, as far as that can be told: when it arrived, less what
             the source has fallen behind.
         skipped: frames that were due before this one and were too old to be worth converting.
+        unseen: frames that were due before this one and weren't decoded, since the scene was still.
         convert_s: seconds that converting, scaling and turning took.
     """
 
@@ -32,11 +36,41 @@ class MediaFrame:
     captured_s: float
     skipped: int = 0
     convert_s: float = 0.0
+    unseen: int = 0
 
     @property
     def size_wh(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return int(self.frame_bgr.shape[1]), int(self.frame_bgr.shape[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grab(ABC):
+    """A picture that is due, as its source has it: cheap to look at, converted only when it is wanted.
+
+    Attributes:
+        media_time_s: as `MediaFrame`'s.
+        captured_s: as `MediaFrame`'s.
+        skipped: as `MediaFrame`'s.
+        unseen: as `MediaFrame`'s.
+    """
+
+    media_time_s: float
+    captured_s: float
+    skipped: int = 0
+    unseen: int = 0
+
+    @abstractmethod
+    def grey(self) -> UInt8Array:
+        """Return (H, W) uint8, `GREY_CELL_PX` times smaller than the analysed frame, not turned; a new array."""
+
+    @abstractmethod
+    def frame(self) -> MediaFrame:
+        """Convert, scale and turn the picture.
+
+        Raises:
+            SourceUnsupported: if its form can't be converted.
+        """
 
 
 class FrameSource(ABC):
@@ -63,8 +97,11 @@ class FrameSource(ABC):
     def __init__(self) -> None:
         self._packet_at_s: float | None = None
 
+    remark: str = ""
+    """What isn't as it was asked for though pictures come, for a person."""
+
     @abstractmethod
-    def read(self) -> MediaFrame | None:
+    def grab(self) -> Grab | None:
         """Return the next picture that is due, or None at the end of a source that has one.
 
         Raises:
@@ -73,6 +110,19 @@ class FrameSource(ABC):
             SourceUnsupported: if it turned into something that can't be decoded here.
             DecodeError: if too much of it can't be decoded, or, where `goes_on`, this one picture.
         """
+
+    def read(self) -> MediaFrame | None:
+        """Return the next picture that is due, converted; errors as `grab`."""
+        grab = self.grab()
+        return None if grab is None else grab.frame()
+
+    @property
+    def decodes_keyframes_only(self) -> bool:
+        """Whether pictures come from keyframes alone at the moment."""
+        return False
+
+    def rest(self, is_still: bool) -> None:  # noqa: B027 - most sources have nothing to save
+        """Say whether the scene is still, so that a source may save work until it is told otherwise."""
 
     @abstractmethod
     def retune(self, *, width: int | None, fps: float | None) -> None:

@@ -22,6 +22,7 @@ def open_source(
     width: int | None = 640,
     rotate: int = 0,
     fps: float | None = None,
+    hwaccel: str = "none",
 ) -> FrameSource:
     """Open a source of pictures; use it as a context manager.
 
@@ -34,6 +35,7 @@ def open_source(
         width: greatest width of a picture in pixels; wider ones are scaled down. None leaves the size alone.
         rotate: 0, 90, 180 or 270 degrees clockwise, on top of what a file says of itself.
         fps: pictures a second that are due; None: all. A folder without it is taken for 1 a second.
+        hwaccel: FFmpeg's name of what decodes in hardware; where it doesn't work the source has a `remark`.
 
     Returns:
         The open source.
@@ -51,7 +53,9 @@ def open_source(
         return FolderSource(path, width=width, rotate=rotate, fps=fps or 1.0)
     if source.kind is SourceKind.VIDEO:
         _check_file(path)
-    return VideoSource(source, timeout_s=timeout_s, transport=transport, width=width, rotate=rotate, fps=fps)
+    return VideoSource(
+        source, timeout_s=timeout_s, transport=transport, width=width, rotate=rotate, fps=fps, hwaccel=hwaccel
+    )
 
 
 def _check_file(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 __all__ = ["MediaClock", "Sampler"]
 
 _EARLY = 0.25
@@ -32,6 +34,21 @@ class Sampler:
             # The source was slower than asked, or paused: nothing is made up for.
             self._next_s = media_time_s + self._interval_s
         return True
+
+    def passed(self, media_time_s: float, most: int) -> int:
+        """Count the frames that were due before the one of this time but weren't looked at.
+
+        Args:
+            media_time_s: of the next frame that is; whether that one is due, `due` tells afterwards.
+            most: how many frames there were in between; a source that is slower than asked has fewer than were due.
+        """
+        if self._interval_s is None:
+            return most
+        if self._next_s is None:
+            return 0
+        gone = max(0, math.floor((media_time_s - self._next_s) / self._interval_s + _EARLY))
+        self._next_s += gone * self._interval_s
+        return min(gone, most)
 
 
 class MediaClock:

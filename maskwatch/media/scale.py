@@ -7,8 +7,9 @@ import numpy as np
 
 from maskwatch.arrays import UInt8Array
 
-__all__ = ["scaled", "target_size", "turned"]
+__all__ = ["grey_of", "scaled", "target_size", "turned"]
 
+_ROWS_A_CELL = 4
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
@@ -46,6 +47,25 @@ def scaled(frame_bgr: UInt8Array, width: int | None, rotate: int = 0) -> UInt8Ar
     if size_wh != source_wh:
         frame_bgr = np.asarray(cv2.resize(frame_bgr, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
     return turned(frame_bgr, rotate)
+
+
+def grey_of(luma: UInt8Array, width: int | None, rotate: int, cell_px: int) -> UInt8Array:
+    """Scale a grey picture to a fraction of the size at which it would be analysed; each pixel is a mean.
+
+    Args:
+        luma: (H, W) uint8; not modified.
+        width: as in `target_size`.
+        rotate: as in `target_size`; the result isn't turned.
+        cell_px: how many times smaller than the analysed size.
+
+    Returns:
+        (H', W') uint8, a new array; no side is shorter than 1.
+    """
+    size_wh = target_size((int(luma.shape[1]), int(luma.shape[0])), width, rotate)
+    small_wh = (max(1, size_wh[0] // cell_px), max(1, size_wh[1] // cell_px))
+    # Means of some of a large picture's rows are as calm as those of all, at a fraction of the time.
+    step = max(1, luma.shape[0] // (small_wh[1] * _ROWS_A_CELL))
+    return np.asarray(cv2.resize(luma[::step], small_wh, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def turned(frame_bgr: UInt8Array, rotate: int) -> UInt8Array:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from typing import cast
+from typing import Literal, cast
 
 import av
 import av.container
 import av.error
-import numpy as np
+from av.codec.hwaccel import HWAccel
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 
-from maskwatch.arrays import UInt8Array
 from maskwatch.errors import DecodeError, SourceLost, SourceUnsupported
+from maskwatch.media.acceleration import acceleration
 from maskwatch.media.backlog import Backlog
+from maskwatch.media.decoded import Decoded
 from maskwatch.media.failures import opening_failed, reading_failed
-from maskwatch.media.frame import FrameSource, MediaFrame
+from maskwatch.media.frame import FrameSource, Grab
 from maskwatch.media.header import MOST_PIXELS
+from maskwatch.media.keyframes import Thrift
 from maskwatch.media.sampling import MediaClock, Sampler
-from maskwatch.media.scale import target_size, turned
 from maskwatch.settings.source import Source, SourceKind, scrub
 
 __all__ = ["VideoSource"]
@@ -32,7 +32,10 @@ _WITHOUT_STAMPS = frozenset({"mpjpeg", "mjpeg", "jpeg_pipe", "image2"})
 """Formats whose timestamps FFmpeg makes up."""
 _IN_LUMPS = frozenset({"hls", "dash"})
 """Formats that come several seconds at a time, so that a live use has to wait for each picture's time."""
+_Skip = Literal["DEFAULT", "NONREF", "NONKEY"]
 _USUAL_FPS = 25.0
+_SPARE = 4
+"""Of the pictures of a stream with B-frames at least one in four is kept."""
 _TIMED_OUT = 0.98
 _MOST_UNDECODABLE = 300
 """Packets in a row of a file."""
@@ -49,7 +52,8 @@ _FILE_FORMATS = (
 class VideoSource(FrameSource):
     """A source read by FFmpeg, one thread, bounded in time.
 
-    Every frame is decoded, since each depends on the one before; only those that are due are converted.
+    Every frame is decoded, since each depends on the one before, but for keyframes alone of a still scene; only those
+    that are due are given, and only those that are wanted are converted.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class VideoSource(FrameSource):
         width: int | None = 640,
         rotate: int = 0,
         fps: float | None = None,
+        hwaccel: str = "none",
     ) -> None:
         """Open a source; arguments and errors as `maskwatch.media.open_source`."""
         super().__init__()
@@ -68,7 +73,8 @@ class VideoSource(FrameSource):
         self._timeout_s = timeout_s
         self._width = width
         self._rotate = rotate
-        self._container = self._open(source, transport)
+        accel, self.remark = acceleration(hwaccel)
+        self._container = self._open(source, transport, accel)
         try:
             self._stream = self._video_stream()
             self._describe(source, fps)
@@ -76,6 +82,9 @@ class VideoSource(FrameSource):
             self._container.close()
             raise
         self._is_closed = False
+        self._thrift = Thrift(self._context)
+        self._unseen = 0
+        self._skip: _Skip = "DEFAULT"
         self._sampler = Sampler(fps)
         self._clock = MediaClock(self.fps, by_arrival=not self.is_paced)
         self._backlog = Backlog(fps or self.fps or _USUAL_FPS)
@@ -83,12 +92,12 @@ class VideoSource(FrameSource):
         self._picture_at_s = time.monotonic()
         self._pictures = self._decode()
 
-    def read(self) -> MediaFrame | None:
-        """Return the next picture that is due; see `FrameSource.read`."""
+    def grab(self) -> Grab | None:
+        """Return the next picture that is due; see `FrameSource.grab`."""
         for picture in self._pictures:
-            frame = self._take(picture)
-            if frame is not None:
-                return frame
+            grab = self._take(picture)
+            if grab is not None:
+                return grab
         if not self._ends:
             raise SourceLost(f"{self._shown}: the stream ended")
         if self._clock.pictures == 0:
@@ -96,6 +105,15 @@ class VideoSource(FrameSource):
         if self.duration_s and self._clock.time_s < 0.9 * self.duration_s - 1.0:
             self.note = f"cut off: {self._clock.time_s:.1f} of {self.duration_s:.1f} s can be read"
         return None
+
+    def rest(self, is_still: bool) -> None:
+        """Decode keyframes only while a live scene is still and they come every 2 s; see `FrameSource.rest`."""
+        self._thrift.rests = is_still and not self.is_paced and self._has_stamps
+
+    @property
+    def decodes_keyframes_only(self) -> bool:
+        """Whether pictures come from keyframes alone at the moment."""
+        return self._thrift.is_resting
 
     def retune(self, *, width: int | None, fps: float | None) -> None:
         """Scale to another width and pick pictures at another rate from the next one on."""
@@ -110,10 +128,14 @@ class VideoSource(FrameSource):
             self._pictures.close()
             self._container.close()
 
-    def _open(self, source: Source, transport: str) -> av.container.InputContainer:
+    def _open(self, source: Source, transport: str, accel: HWAccel | None) -> av.container.InputContainer:
         try:
             container = av.open(
-                source.location, mode="r", options=self._options(source, transport), timeout=self._timeout_s
+                source.location,
+                mode="r",
+                options=self._options(source, transport),
+                timeout=self._timeout_s,
+                hwaccel=accel,
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise opening_failed(error, self._shown, self._timeout_s, is_live=source.is_live) from None
@@ -177,13 +199,13 @@ class VideoSource(FrameSource):
         """Yield every picture; ends at the end of the source."""
         for packet in self._packets():
             try:
-                pictures = packet.decode()
+                pictures = self._thrift.decode(packet, may_begin=not self._backlog.is_behind)
             except (av.error.FFmpegError, ValueError) as error:
                 self._check_decodable(type(error).__name__)
                 continue
             if pictures:
                 self._undecodable, self._picture_at_s = 0, time.monotonic()
-            elif packet.size:
+            elif packet.size and not self._thrift.is_resting:
                 self._check_decodable("it comes to nothing")
             yield from pictures
 
@@ -214,12 +236,20 @@ class VideoSource(FrameSource):
             yield cast("Packet[VideoStream]", packet)
 
     def _keep_up(self, packet: Packet[Stream], now_s: float) -> None:
-        """Decode key frames only while pictures of a live source wait in buffers for too long."""
+        """Leave out what can be left out while pictures of a live source wait in buffers for too long."""
         if self.is_paced or not self._has_stamps or packet.dts is None:
             return
-        was_behind = self._backlog.is_behind
-        if self._backlog.packet(float(packet.dts * packet.time_base), now_s, packet.is_keyframe) != was_behind:
-            self._context.skip_frame = "DEFAULT" if was_behind else "NONKEY"
+        is_behind = self._backlog.packet(float(packet.dts * packet.time_base), now_s, packet.is_keyframe)
+        # Without B-frames nothing is left out by NONREF; with three of them a quarter of the work is saved at 1080p.
+        skip: _Skip = (
+            "NONKEY" if is_behind else "NONREF" if self._backlog.is_slow and self._has_spare_pictures() else "DEFAULT"
+        )
+        if self._skip != skip:
+            self._context.skip_frame = self._skip = skip
+
+    def _has_spare_pictures(self) -> bool:
+        """Whether enough pictures are left without those that no other one is decoded from."""
+        return bool(self._context.has_b_frames and self.fps and self._backlog.fps <= self.fps / _SPARE)
 
     def _check_decodable(self, why: str) -> None:
         """Give up a source whose packets come without ever becoming pictures."""
@@ -231,36 +261,24 @@ class VideoSource(FrameSource):
                 "is the camera set to another codec?"
             ) from None
 
-    def _take(self, picture: VideoFrame) -> MediaFrame | None:
+    def _take(self, picture: VideoFrame) -> Grab | None:
         arrived_s = self._packet_at_s or time.monotonic()
         media_time_s = self._clock.advance(picture.time if self._has_stamps else None, arrived_s)
-        if self._backlog.is_behind or not self._sampler.due(media_time_s):
+        unseen, self._thrift.unseen = self._thrift.unseen, 0
+        if self._backlog.is_behind:
             return None
-        began_s = time.monotonic()
-        frame_bgr = self._convert(picture)
-        return MediaFrame(
-            frame_bgr,
+        self._unseen += self._sampler.passed(media_time_s, unseen) if unseen else 0
+        if not self._sampler.due(media_time_s):
+            return None
+        unseen, self._unseen = self._unseen, 0
+        return Decoded(
             media_time_s,
-            captured_s=arrived_s - self._backlog.lag_s,
-            skipped=self._backlog.take_skipped(),
-            convert_s=time.monotonic() - began_s,
+            arrived_s - self._backlog.lag_s,
+            self._backlog.take_skipped(),
+            unseen,
+            picture=picture,
+            width=self._width,
+            # FFmpeg gives the turn that brings the stored picture upright counter-clockwise.
+            rotate=(self._rotate - round(picture.rotation / 90) * 90) % 360,
+            shown=self._shown,
         )
-
-    def _convert(self, picture: VideoFrame) -> UInt8Array:
-        """Scale and turn a picture; its size may differ from that of the one before."""
-        if picture.width * picture.height > MOST_PIXELS:
-            raise SourceUnsupported(f"{self._shown}: turned into {picture.width}x{picture.height} pixels, too many")
-        # FFmpeg gives the turn that brings the stored picture upright counter-clockwise.
-        rotate = (self._rotate - round(picture.rotation / 90) * 90) % 360
-        size_wh = target_size((picture.width, picture.height), self._width, rotate)
-        try:
-            converted = picture.reformat(
-                width=size_wh[0],
-                height=size_wh[1],
-                format="bgr24",
-                interpolation=Interpolation.FAST_BILINEAR,
-                threads=1,
-            )
-        except (av.error.FFmpegError, ValueError) as error:
-            raise SourceUnsupported(f"{self._shown}: its pixel format {picture.format.name} can't be read") from error
-        return turned(np.asarray(converted.to_ndarray(), np.uint8), rotate)

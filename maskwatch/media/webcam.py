@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from maskwatch.errors import SourceError, SourceLost, SourceUnsupported
-from maskwatch.media.frame import FrameSource, MediaFrame
+from maskwatch.media.frame import FrameSource, Grab
+from maskwatch.media.loaded import Loaded
 from maskwatch.media.sampling import MediaClock, Sampler
-from maskwatch.media.scale import scaled
 
 __all__ = ["WebcamSource"]
 
@@ -47,8 +47,8 @@ class WebcamSource(FrameSource):
         self._sampler = Sampler(fps)
         self._clock = MediaClock(self.fps, by_arrival=True)
 
-    def read(self) -> MediaFrame | None:
-        """Return the next picture that is due; see `FrameSource.read`."""
+    def grab(self) -> Grab | None:
+        """Return the next picture that is due; see `FrameSource.grab`."""
         while True:
             if not self._capture.grab():
                 raise SourceLost(f"{self._device}: no picture came; was it unplugged?")
@@ -58,8 +58,8 @@ class WebcamSource(FrameSource):
                 continue
             ok, frame_bgr = self._capture.retrieve()
             if ok and frame_bgr is not None and frame_bgr.size:
-                frame_bgr = scaled(np.asarray(frame_bgr, np.uint8), self._width, self._rotate)
-                return MediaFrame(frame_bgr, media_time_s, now_s, convert_s=time.monotonic() - now_s)
+                source_bgr = np.asarray(frame_bgr, np.uint8)
+                return Loaded(media_time_s, now_s, source_bgr=source_bgr, width=self._width, rotate=self._rotate)
 
     def retune(self, *, width: int | None, fps: float | None) -> None:
         """Scale to another width and pick pictures at another rate from the next one on."""

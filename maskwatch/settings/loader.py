@@ -213,9 +213,19 @@ def _apply_defaults(data: dict[str, Any], lines: _Lines, name: str) -> None:
     if isinstance(cameras, dict):
         for camera, options in cameras.items():
             if isinstance(options, dict):
-                cameras[camera] = {**defaults, **options}
-                for key in defaults:
-                    lines.setdefault(("cameras", camera, key), lines.get(("defaults", key), 1))
+                cameras[camera] = _inherited(defaults, options)
+                for path in [path for path in lines if path[:1] == ("defaults",) and len(path) > 1]:
+                    lines.setdefault(("cameras", camera, *path[1:]), lines[path])
+
+
+def _inherited(defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a camera's keys over the defaults; of a part such as `motion` each key is inherited by itself."""
+    both = {**defaults, **options}
+    for key, default in defaults.items():
+        own = options.get(key)
+        if isinstance(default, dict) and isinstance(own, dict):
+            both[key] = {**default, **own}
+    return both
 
 
 def _expand(value: Any, path: tuple[str, ...], environ: Mapping[str, str], lines: _Lines, name: str) -> Any:
@@ -278,11 +288,11 @@ def _where(path: _Path, lines: _Lines, origins: _Origins, name: str) -> str:
 
 def _fields_at(path: _Path) -> list[str]:
     """Return the keys that may stand below a key."""
+    model: type[BaseModel] = Settings
     if path == ("defaults",):
         return [field for field in CameraSettings.model_fields if field != "source"]
-    if path[:1] == ("cameras",):
-        return list(CameraSettings.model_fields)
-    model: type[BaseModel] = Settings
+    if path[:1] in (("defaults",), ("cameras",)):
+        model, path = CameraSettings, path[1 if path[0] == "defaults" else 2 :]
     for key in path:
         field = model.model_fields.get(key)
         annotation = field.annotation if field else None

@@ -18,7 +18,9 @@ __all__ = [
     "LogSettings",
     "MetricsSettings",
     "ModelsSettings",
+    "MotionSettings",
     "RedisSettings",
+    "RelookSettings",
     "Settings",
     "WebSettings",
     "WorkerSettings",
@@ -52,6 +54,22 @@ class RedisSettings(_Part):
         return self.live == self.durable
 
 
+class MotionSettings(_Part):
+    """When a camera's pictures are left out because nothing moves in them."""
+
+    enabled: bool = Field(default=True, description="false: every frame that is due is analysed")
+    threshold: float = Field(default=8.0, ge=2, le=64, description="grey levels of 256 by which a spot must change")
+    # More than the 2 s after which the track of somebody who left is closed: then that is seen while all is analysed.
+    hold_s: float = Field(
+        default=2.5, ge=0.5, le=60, description="seconds for which everything is analysed after motion"
+    )
+    # Beyond 5 s the site would take a still camera for one that nobody analyses, and one missed face for a departure.
+    keepalive_s: float = Field(default=4.0, ge=0.5, le=5, description="seconds between the frames of a still scene")
+    keyframes_only: bool = Field(
+        default=True, description="decode only keyframes of a still scene, if 2 s apart at most"
+    )
+
+
 class CameraSettings(_Part):
     """One camera, its defaults already applied."""
 
@@ -64,6 +82,10 @@ class CameraSettings(_Part):
     on: str | None = Field(default=None, description="name of the only ingest that may hold this camera")
     loop: bool = Field(default=False, description="play a file or folder again when it ends")
     timeout_s: float = Field(default=5.0, ge=1, le=60, description="seconds that opening or reading may take")
+    motion: MotionSettings = Field(default_factory=MotionSettings)
+    hwaccel: Literal["none", "cuda", "qsv", "vaapi", "drm", "vdpau", "vulkan", "amf", "videotoolbox"] = Field(
+        default="none", description="what decodes in hardware; decoded in software where that doesn't work"
+    )
     detector: Literal["maskwatch", "yunet", "haar", "ssd"] = "maskwatch"
     profile: Profile = Profile.ACCURATE
 
@@ -83,6 +105,15 @@ class CameraSettings(_Part):
         return value
 
 
+class RelookSettings(_Part):
+    """When a face of a person whose verdict is settled is classified again."""
+
+    enabled: bool = Field(default=True, description="false: every face in every frame")
+    every_s: float = Field(default=1.0, ge=0.1, le=60, description="seconds after which it is, whatever else")
+    better: float = Field(default=1.4, ge=1.05, le=10, description="factor by which it has become larger or sharper")
+    changed: float = Field(default=25.0, ge=1, le=255, description="grey levels by which a part of it has changed")
+
+
 class WorkerSettings(_Part):
     """How workers run the networks."""
 
@@ -94,6 +125,7 @@ class WorkerSettings(_Part):
     engine: Literal["auto", "litert", "keras"] = "auto"
     engine_fallback: Literal["litert", "none"] = "litert"
     min_face_px: int = Field(default=24, ge=8, le=512, description="smaller faces don't vote on a verdict")
+    relook: RelookSettings = Field(default_factory=RelookSettings)
 
 
 class ModelsSettings(_Part):

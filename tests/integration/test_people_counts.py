@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ingest.motion import MotionGate
 from maskwatch.broker.messages import TakenKind
 from maskwatch.media import encode_jpeg, open_source
+from maskwatch.settings import MotionSettings
 from maskwatch.settings.source import parse_source
 from maskwatch.types import Verdict
 from tests.support_worker import require_shipped_models
@@ -27,14 +29,20 @@ def models() -> WorkerModels:
     return load_models("litert", "none", batch=1)
 
 
-def watch(models: WorkerModels, video: Path) -> tuple[int, dict[int, list[Verdict]]]:
-    """Return how many people were counted in one pass, and each track's verdicts in the order of their changes."""
+def watch(models: WorkerModels, video: Path, gate: MotionGate | None = None) -> tuple[int, dict[int, list[Verdict]]]:
+    """Return how many people were counted in one pass, and each track's verdicts in the order of their changes.
+
+    With a gate only the frames that it wants are analysed.
+    """
     pipeline = Pipeline(models.detector, models.classifier)
     state = b""
     closed: Counter[Verdict] = Counter()
     verdicts: dict[int, list[Verdict]] = {}
     with open_source(parse_source(str(video)), width=WIDTH, fps=FPS) as source:
-        for frame in source:
+        while (grab := source.grab()) is not None:
+            if gate is not None and not gate.judge(grab.grey(), grab.media_time_s).is_wanted:
+                continue
+            frame = grab.frame()
             jpeg = encode_jpeg(frame.frame_bgr)
             (output,) = pipeline.process(
                 [PipelineItem("camera", "epoch", TakenKind.FRAME, frame.media_time_s, jpeg=jpeg, state=state)]
@@ -67,6 +75,12 @@ def test_people_counted_are_those_who_are_there(
 ) -> None:
     people, _ = watch(models, shared / "data" / "videos" / video)
     assert least <= people <= most
+
+
+@pytest.mark.parametrize("video", ["corridor_mostly_empty.mp4", "two_turning_bare.mp4"])
+def test_motion_gate_loses_nobody(shared: Path, models: WorkerModels, video: str) -> None:
+    path = shared / "data" / "videos" / video
+    assert watch(models, path, MotionGate(MotionSettings()))[0] == watch(models, path)[0]
 
 
 def test_office_is_counted_right_and_verdicts_change_as_masks_go_on(shared: Path, models: WorkerModels) -> None:

@@ -51,3 +51,15 @@ def test_jump_of_the_timestamps_is_no_backlog() -> None:
     feed(backlog, range(250), 1000.0)
     assert not any(backlog.packet(n / 25, 1010 + n / 25, True) for n in range(250))
     assert not any(backlog.packet(5000 + n / 25, 1020 + n / 25, True) for n in range(250))
+
+
+def test_small_delay_is_slow_until_it_has_gone() -> None:
+    backlog = Backlog(5)
+    feed(backlog, range(250), 0.0)
+    said = [backlog.is_slow]
+    assert not any(feed(backlog, range(250, 260), 0.7))
+    said.append(backlog.is_slow)
+    for frames, lag_s in ((range(260, 270), 0.3), (range(270, 280), 0.02)):
+        feed(backlog, frames, lag_s)
+        said.append(backlog.is_slow)
+    assert said == [False, True, True, False]

@@ -16,12 +16,13 @@ from ingest.sender import Sender
 from maskwatch.backoff import Backoff
 from maskwatch.broker.messages import Hold, OfferStatus
 from maskwatch.errors import SourceAuthError, SourceLost, SourceUnsupported
-from maskwatch.media.frame import FrameSource, MediaFrame
-from maskwatch.settings import CameraSettings, Source, SourceKind
+from maskwatch.media.frame import FrameSource, Grab
+from maskwatch.media.loaded import Loaded
+from maskwatch.settings import CameraSettings, MotionSettings, Source, SourceKind
 from maskwatch.types import CameraState, DropReason
 from tests.support import wait_for
 
-Action = Callable[[], MediaFrame | None]
+Action = Callable[[], Grab | None]
 
 
 class Scripted(FrameSource):
@@ -34,15 +35,30 @@ class Scripted(FrameSource):
         self.next: Action = self.picture
         self.tuned: tuple[int | None, float | None] | None = None
         self.is_closed = False
+        self.brightness: Callable[[int], int] = lambda number: 0
+        self.unseen = 0
+        self.rested: list[bool] = []
 
-    def picture(self) -> MediaFrame:
+    def picture(self) -> Grab:
         time.sleep(0.005)
         self.number += 1
         self._packet_at_s = time.monotonic()
-        return MediaFrame(np.zeros((8, 8, 3), np.uint8), self.number / 20, self._packet_at_s, skipped=self.number % 2)
+        frame_bgr = np.full((8, 8, 3), self.brightness(self.number), np.uint8)
+        return Loaded(
+            self.number / 20,
+            self._packet_at_s,
+            self.number % 2,
+            self.unseen,
+            source_bgr=frame_bgr,
+            width=None,
+            rotate=0,
+        )
 
-    def read(self) -> MediaFrame | None:
+    def grab(self) -> Grab | None:
         return self.next()
+
+    def rest(self, is_still: bool) -> None:
+        self.rested.append(is_still)
 
     def retune(self, *, width: int | None, fps: float | None) -> None:
         self.tuned = (width, fps)
@@ -65,7 +81,15 @@ class Stage:
         self.cameras: list[Camera] = []
 
     def open(
-        self, source: Source, *, timeout_s: float, transport: str, width: int | None, rotate: int, fps: float | None
+        self,
+        source: Source,
+        *,
+        timeout_s: float,
+        transport: str,
+        width: int | None,
+        rotate: int,
+        fps: float | None,
+        hwaccel: str,
     ) -> FrameSource:
         if self.refuse:
             raise self.refuse
@@ -89,7 +113,9 @@ class Stage:
         assert seconds >= 0
 
     def begin(self, **options: object) -> Camera:
-        settings = CameraSettings.model_validate({"source": "x.mp4", "fps": 20, **options})
+        settings = CameraSettings.model_validate(
+            {"source": "x.mp4", "fps": 20, "motion": {"enabled": False}, **options}
+        )
         source = Source(SourceKind.VIDEO, "x.mp4")
         sender = cast(Sender, self)
         camera = Camera(
@@ -110,11 +136,11 @@ def stage() -> Iterator[Stage]:
 
 
 def await_state(camera: Camera, state: CameraState) -> None:
-    wait_for(lambda: camera.machine.state is state, 5, f"{state}")
+    wait_for(lambda: camera.machine.state is state, 20, f"{state}")
 
 
 def fail(error: Exception) -> Action:
-    def action() -> MediaFrame | None:
+    def action() -> Grab | None:
         time.sleep(0.005)
         raise error
 
@@ -183,7 +209,7 @@ def test_stop_of_packets_is_a_stall_and_their_return_ends_it(stage: Stage, monke
     await_state(camera, CameraState.LIVE)
     blocked = threading.Event()
 
-    def block() -> MediaFrame:
+    def block() -> Grab:
         blocked.wait(10)
         return stage.source.picture()
 
@@ -203,7 +229,8 @@ def test_waiting_for_a_films_next_picture_is_no_stall(stage: Stage, monkeypatch:
     monkeypatch.setattr(ingest.camera, "_STALL_S", 0.1)
     stage.source.is_paced = True
     times_s = iter([0.0, 3600.0])
-    stage.source.next = lambda: MediaFrame(np.zeros((8, 8, 3), np.uint8), next(times_s), time.monotonic())
+    black_bgr = np.zeros((8, 8, 3), np.uint8)
+    stage.source.next = lambda: Loaded(next(times_s), time.monotonic(), source_bgr=black_bgr, width=None, rotate=0)
     camera = stage.begin()
     await_state(camera, CameraState.LIVE)
     ends_s = time.monotonic() + 0.4
@@ -248,3 +275,53 @@ def test_stale_epoch_is_told_and_another_hold_adopted(stage: Stage) -> None:
     camera.adopt(Hold("lobby", "regained"))
     wait_for(lambda: stage.sent[-1][0] == "regained", 5, "frames under the new hold")
     assert stage.opened == 1
+
+
+STILL = {"enabled": True, "hold_s": 0.5, "keepalive_s": 1.0}
+
+
+def test_still_pictures_are_counted_and_a_sign_of_life_is_sent_now_and_then(stage: Stage) -> None:
+    camera = stage.begin(motion=STILL)
+    wait_for(lambda: len(stage.sent) > 12, 10, "frames and signs of life")
+    assert camera.status().is_still
+    times = [media_time_s for _, media_time_s in stage.sent]
+    assert times[:10] == [pytest.approx(number / 20) for number in range(1, 11)]
+    assert times[11] - times[10] == pytest.approx(1.0)
+    assert stage.dropped.count(DropReason.STILL) >= 2 * 19
+    assert stage.source.rested[-1]
+
+
+def test_motion_opens_the_gate_again_at_once(stage: Stage) -> None:
+    camera = stage.begin(motion=STILL)
+    wait_for(lambda: camera.status().is_still, 10, "stillness")
+    stage.source.brightness = lambda number: 100 * (number % 2)
+    wait_for(lambda: not camera.status().is_still, 5, "motion")
+    before = len(stage.sent)
+    wait_for(lambda: len(stage.sent) > before + 5, 5, "frames")
+    assert not stage.source.rested[-1]
+
+
+def test_pictures_that_a_resting_source_did_not_decode_count_as_still(stage: Stage) -> None:
+    stage.source.unseen = 3
+    stage.begin(motion=STILL)
+    wait_for(lambda: len(stage.sent) > 3, 5, "frames")
+    assert stage.dropped.count(DropReason.STILL) >= 9
+
+
+def test_motion_may_be_turned_off_while_the_source_is_open(stage: Stage) -> None:
+    camera = stage.begin(motion=STILL)
+    wait_for(lambda: camera.status().is_still, 10, "stillness")
+    camera.retune(camera.settings.model_copy(update={"motion": MotionSettings(enabled=False)}))
+    before = len(stage.sent)
+    wait_for(lambda: len(stage.sent) > before + 5, 5, "every frame")
+    wait_for(lambda: not stage.source.rested[-1], 5, "the source's waking")
+    assert not camera.status().is_still
+    assert stage.opened == 1
+
+
+def test_what_a_source_cannot_do_is_told_with_the_status(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.source.remark = "hwaccel cuda: no such device works here (Permission denied); decoded in software"
+    camera = stage.begin(hwaccel="cuda")
+    await_state(camera, CameraState.LIVE)
+    assert camera.status().note == stage.source.remark
+    assert "source.remark" in capsys.readouterr().out

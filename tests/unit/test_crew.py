@@ -24,7 +24,7 @@ class FakeCamera:
         self.name, self.hold, self.settings, self.notes = hold.camera, hold, settings, notes
         self.machine = CameraMachine()
         self.is_alive, self.is_changing_epoch, self.crashes = True, False, 0
-        self.last_offer_s: float | None = None
+        self.last_due_s: float | None = None
         notes.append(f"open {self.name}")
 
     def request_stop(self) -> None:
@@ -196,16 +196,16 @@ def test_hold_that_changes_its_epoch_just_now_is_not_lost(scene: Scene) -> None:
 def test_tracks_are_ended_once_after_ten_seconds_without_a_frame(scene: Scene) -> None:
     camera = scene.cameras["a"]
     camera.machine.happen(Happening.PICTURE)
-    camera.last_offer_s = time.monotonic()
+    camera.last_due_s = time.monotonic()
     camera.machine.happen(Happening.LOSS, "gone")
     scene.crew.step()
     assert scene.since() == []
-    camera.last_offer_s -= ingest.crew._LOST_S
+    camera.last_due_s -= ingest.crew._LOST_S
     scene.crew.step()
     scene.crew.step()
     assert scene.since() == ["end a"]
     camera.machine.happen(Happening.PICTURE)
-    camera.last_offer_s = time.monotonic() - 2 * ingest.crew._LOST_S
+    camera.last_due_s = time.monotonic() - 2 * ingest.crew._LOST_S
     scene.crew.step()
     assert scene.since() == []
 

@@ -12,6 +12,7 @@ from maskwatch.settings import (
     LogSettings,
     MetricsSettings,
     ModelsSettings,
+    MotionSettings,
     RedisSettings,
     Settings,
     WebSettings,
@@ -38,6 +39,7 @@ def test_example_holds_every_key_there_is() -> None:
     data = example()
     assert set(data) == {*Settings.model_fields, "defaults"} - {"base"}
     assert set(data["cameras"]["lobby"]) == set(CameraSettings.model_fields)
+    assert set(data["cameras"]["lobby"]["motion"]) == set(MotionSettings.model_fields)
     for key, model in (
         ("redis", RedisSettings),
         ("models", ModelsSettings),
@@ -75,6 +77,10 @@ def test_defaults_in_brackets_are_the_real_ones() -> None:
     assert written["transport"] == camera.transport
     assert written["detector"] == camera.detector
     assert written["profile"] == camera.profile
+    assert written["threshold"] == f"{camera.motion.threshold:g}"
+    assert written["hold_s"] == f"{camera.motion.hold_s:g}"
+    assert written["keepalive_s"] == f"{camera.motion.keepalive_s:g}"
+    assert written["hwaccel"] == camera.hwaccel
     assert written["timeout_s"] == f"{camera.timeout_s:g}"
     assert written["batch"] == str(worker.batch)
     assert written["threads"] == str(worker.threads)

@@ -41,3 +41,11 @@ def test_rate_falls_to_nothing_after_the_last_frame() -> None:
     assert rate.fps(5.0) == pytest.approx(5.0)
     assert 2.0 < rate.fps(7.0) < 4.5
     assert rate.fps(11.0) == 0.0
+
+
+def test_frames_that_were_not_decoded_count_evenly() -> None:
+    rate = Rate()
+    rate.add(0.0)
+    for second in (2.0, 4.0):
+        rate.add(second, 10)
+    assert rate.fps(4.0) == pytest.approx(5.0)

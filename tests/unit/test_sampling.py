@@ -49,3 +49,22 @@ def test_live_clock_bridges_jumps_and_missing_timestamps_by_arrival() -> None:
     clock = MediaClock(25, by_arrival=True)
     times = [clock.advance(stamp, at) for stamp, at in ((5.0, 50.0), (5.1, 50.3), (0.0, 51.0), (None, 51.5), (0.6, 52))]
     assert times == pytest.approx([0.0, 0.1, 0.8, 1.3, 1.8])
+
+
+def test_frames_passed_over_are_those_that_were_due() -> None:
+    sampler = Sampler(5)
+    assert sampler.passed(0.0, 0) == 0
+    assert sampler.due(0.0)
+    # 25 pictures a second, of which the next that is looked at comes after 2 s: 9 were due in between.
+    assert sampler.passed(2.0, 49) == 9
+    assert sampler.due(2.0)
+    assert not sampler.due(2.1)
+    assert sampler.due(2.2)
+
+
+def test_slow_source_has_no_more_frames_passed_over_than_it_gave() -> None:
+    sampler = Sampler(30)
+    assert sampler.due(0.0)
+    assert sampler.passed(2.0, 19) == 19
+    assert sampler.due(2.0)
+    assert Sampler(None).passed(3.0, 7) == 7

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskwatch.media.scale import scaled, target_size
+from maskwatch.media.scale import grey_of, scaled, target_size
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,14 @@ def test_turn_is_clockwise(rotate: int, corner: tuple[int, int]) -> None:
     turned = scaled(frame_bgr, None, rotate)
     assert turned.shape == (2, 4, 3)
     assert np.argwhere(turned[:, :, 0] == 255).tolist() == [list(corner)]
+
+
+def test_grey_picture_is_small_and_its_pixels_are_means() -> None:
+    rng = np.random.default_rng(0)
+    luma = np.asarray(np.clip(rng.normal(100, 20, (1080, 1920)), 0, 255), np.uint8)
+    small = grey_of(luma, 640, 0, 4)
+    assert small.shape == (90, 160)
+    assert abs(float(small.mean()) - 100) < 1
+    assert float(small.std()) < 4
+    assert grey_of(luma[:6, :6], 640, 0, 4).shape == (1, 1)
+    assert grey_of(luma[:360, :640], 640, 90, 4).shape == (90, 160)

@@ -308,3 +308,21 @@ def test_settings_cant_be_changed_after_reading() -> None:
     settings = parse_settings("", {})
     with pytest.raises(ValueError, match="frozen"):
         settings.web.port = 1
+
+
+def test_camera_inherits_single_keys_of_a_part() -> None:
+    text = """
+defaults: {motion: {threshold: 12, hold_s: 5}}
+cameras:
+  a: {source: 'webcam:0', motion: {hold_s: 1}}
+  b: {source: 'webcam:1'}
+"""
+    cameras = parse_settings(text, {"MASKWATCH_CAMERAS__b__MOTION__ENABLED": "false"}).cameras
+    assert (cameras["a"].motion.threshold, cameras["a"].motion.hold_s) == (12, 1)
+    assert (cameras["b"].motion.enabled, cameras["b"].motion.hold_s) == (False, 5)
+
+
+def test_mistake_in_a_part_of_the_defaults_names_its_line_and_a_near_key() -> None:
+    text = "defaults:\n  motion:\n    treshold: 12\ncameras: {a: {source: 'webcam:0'}}\n"
+    with pytest.raises(ConfigError, match=r":3: .*motion: unknown key 'treshold'; did you mean 'threshold'\?"):
+        parse_settings(text, {})

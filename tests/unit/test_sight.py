@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from maskwatch.types import CameraState, Verdict
@@ -23,7 +25,14 @@ def test_every_other_state_shows_a_card(state: CameraState) -> None:
 
 
 def test_still_scene_is_shown_as_live() -> None:
-    assert sight_of(camera_view(frame_age_s=6.0, packet_age_s=0.2)).is_picture
+    view = camera_view(frame_age_s=6.0, packet_age_s=0.2)
+    assert view.status is not None
+    view = replace(view, status=replace(view.status, is_still=True, note="decoded in software"))
+    sight = sight_of(view)
+    assert sight.is_picture
+    facts = describe(view, sight)
+    assert (facts["is_still"], facts["frame_age_s"], facts["packet_age_s"]) == (True, 6.0, 0.2)
+    assert facts["note"] == "decoded in software"
 
 
 def test_camera_without_packets_is_stalled_before_three_seconds() -> None:

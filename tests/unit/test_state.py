@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from maskwatch.errors import WireError
 from maskwatch.types import Verdict
+from workers.relook import Glance
 from workers.state import CameraState, pack_state, unpack_state
 from workers.track import MOST_TRACKS, Track, Tracks
 from workers.verdict import Evidence
@@ -21,7 +22,7 @@ ago = st.sampled_from([0.0, 0.25, 0.5, 1.5, 60.0])
 def states(draw: st.DrawFn) -> CameraState:
     time_s = draw(st.sampled_from([0.0, 0.25, 128.5, 1_000_000.5]))
     ids = draw(st.lists(st.integers(1, 2**31), unique=True, max_size=MOST_TRACKS))
-    tracks, evidence = [], {}
+    tracks, evidence, glances = [], {}, {}
     for track_id in sorted(ids):
         tracks.append(
             Track(
@@ -34,8 +35,14 @@ def states(draw: st.DrawFn) -> CameraState:
             sums = (draw(near), draw(near), draw(near))
             looks, verdict = draw(st.integers(1, 255)), draw(st.sampled_from(Verdict))
             evidence[track_id] = Evidence(sums, looks, time_s - draw(ago), verdict)
+        if draw(st.booleans()):
+            first = draw(st.integers(0, 255))
+            second = draw(st.integers(0, 255 - first))
+            said = (first / 255, second / 255, (255 - first - second) / 255)
+            sizes = 2.0 ** draw(st.integers(0, 15)) - 1, 2.0 ** draw(st.integers(0, 15)) - 1
+            glances[track_id] = Glance(*sizes, draw(st.binary(min_size=6, max_size=6)), draw(st.booleans()), said)
     epoch = draw(st.text("abcdef0123456789-", max_size=64))
-    return CameraState(epoch, Tracks(time_s, max(ids, default=0) + 1, tuple(tracks)), evidence)
+    return CameraState(epoch, Tracks(time_s, max(ids, default=0) + 1, tuple(tracks)), evidence, glances)
 
 
 @settings(max_examples=40, deadline=None)
@@ -61,8 +68,8 @@ def test_too_long_an_epoch_is_refused() -> None:
 
 def test_state_of_another_version_is_refused() -> None:
     data = pack_state(CameraState("e"))
-    with pytest.raises(WireError, match="expected version 1, received 2"):
-        unpack_state(b"\x02" + data[1:])
+    with pytest.raises(WireError, match="expected version 2, received 1"):
+        unpack_state(b"\x01" + data[1:])
 
 
 @settings(deadline=None)

@@ -91,6 +91,16 @@ def test_lost_face_is_closed_once_after_two_seconds() -> None:
     assert [step.closed for step in steps if step.closed] == [(1,)]
 
 
+@pytest.mark.parametrize(("missed", "closed"), [(1, []), (2, [1])])
+def test_person_in_a_still_scene_may_be_missed_once(missed: int, closed: list[int]) -> None:
+    tracks = walk([[face(100)]] * 10)[-1].tracks
+    gone: list[int] = []
+    for number in range(missed):
+        step = advance(tracks, [], SIZE_WH, 2.0 + 4.0 * (number + 1))
+        tracks, gone = step.tracks, [*gone, *step.closed]
+    assert gone == closed
+
+
 def test_gap_of_more_than_ten_seconds_closes_everything() -> None:
     before = walk([[face(100)]] * 5)[-1].tracks
     step = advance(before, [face(100)], SIZE_WH, 11.0)

@@ -31,6 +31,7 @@ function showFacts(facts) {
   setText(document.getElementById("reason"), facts.shows_picture ? "" : facts.reason);
   list("facts", [
     ["State", facts.title],
+    ["Scene", facts.is_still ? "still: a frame every few seconds" : "moves, or did a moment ago"],
     ["Since", facts.since_utc ? when(facts.since_utc) : "–"],
     ["Analysed", `${facts.fps.toFixed(1)} of ${facts.configured_fps} fps`],
     ["Read", `${facts.captured_fps.toFixed(1)} fps`],
@@ -39,6 +40,7 @@ function showFacts(facts) {
     ["Reconnects", String(facts.reconnects)],
     ["Size", facts.size_wh[0] ? `${facts.size_wh[0]} × ${facts.size_wh[1]}` : "–"],
     ["Detector", `${facts.detector}, ${facts.profile}`],
+    ["Note", facts.note || "–"],
     ["Read by", facts.holder || "nobody"],
     ["Source", facts.source],
   ]);

@@ -75,12 +75,13 @@ export class Tile {
   }
 }
 
-// A scene in which nothing moves is analysed every few seconds; that isn't a stall, which the state tells.
+// A scene in which nothing moves is analysed every few seconds: that is the picture's age, not the camera's liveness,
+// which the state tells by the age of its last packet.
 export function ageInWords(facts) {
   const age = facts.frame_age_s;
   if (age === null) return "";
   if (!facts.shows_picture) return `last picture ${inWords(age)} ago`;
-  return age > Math.max(1.5, 2.5 / facts.configured_fps) ? `still, ${inWords(age)}` : `${age.toFixed(1)} s`;
+  return facts.is_still ? `still, ${inWords(age)}` : `${age.toFixed(1)} s`;
 }
 
 export function inWords(seconds) {

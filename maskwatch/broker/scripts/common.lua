@@ -37,6 +37,14 @@ local function unset(camera, ...)
     redis.call('HDEL', K.CAMERA .. camera, ...)
 end
 
+-- Returns whether there was something to rename.
+local function rename(from, to)
+    local answer = redis.pcall('RENAME', from, to)
+    if not answer.err then return true end
+    if answer.err:find('no such key', 1, true) then return false end
+    error(answer)
+end
+
 local function append(list, ...)
     for i = 1, select('#', ...) do list[#list + 1] = (select(i, ...)) end
 end
@@ -45,13 +53,19 @@ local function count(camera, field, by)
     redis.call('HINCRBY', K.COUNTS .. camera, field, by)
 end
 
-local function observe(histogram, ms)
-    ms = math.max(0, ms)
-    local bucket = 0
+-- Adds durations to a histogram. A batch's together, because every call of Redis costs more than what it does.
+local function observe(histogram, durations_ms)
     local bounds = K.BUCKETS_MS
-    while bucket < #bounds and ms > bounds[bucket + 1] do bucket = bucket + 1 end
-    redis.call('HINCRBY', histogram, bucket, 1)
-    redis.call('HINCRBY', histogram, 'sum_ms', ms)
+    local buckets, sum = {}, 0
+    for _, ms in ipairs(durations_ms) do
+        ms = math.max(0, ms)
+        local bucket = 0
+        while bucket < #bounds and ms > bounds[bucket + 1] do bucket = bucket + 1 end
+        buckets[bucket] = (buckets[bucket] or 0) + 1
+        sum = sum + ms
+    end
+    for bucket, number in pairs(buckets) do redis.call('HINCRBY', histogram, bucket, number) end
+    if #durations_ms > 0 then redis.call('HINCRBY', histogram, 'sum_ms', sum) end
 end
 
 local function is_gauge(field)
@@ -69,14 +83,21 @@ local function know(camera)
     redis.call('HSET', K.COUNTS .. camera, unpack(fields))
 end
 
--- Puts a camera into the ready set, or out of it, as its fields say. The bell holds at most one member, so it can be
--- rung too often but never be missed.
+-- The bell holds at most one member, so it can be rung too often but never be missed.
+local function ring()
+    redis.call('ZADD', K.BELL, 0, 'ring')
+end
+
+local function is_put_off(retry_at)
+    return retry_at and tonumber(retry_at) > NOW
+end
+
+-- Puts a camera into the ready set, or out of it, as its fields say.
 local function refresh(camera)
     local token, next_id, finish, retry_at, served = get(camera, 'token', 'next_id', 'finish', 'retry_at', 'served')
-    local waits = (next_id or finish) and not token and not (retry_at and tonumber(retry_at) > NOW)
-    if waits then
+    if (next_id or finish) and not token and not is_put_off(retry_at) then
         redis.call('ZADD', K.READY, served or 0, camera)
-        redis.call('ZADD', K.BELL, 0, 'ring')
+        ring()
     else
         redis.call('ZREM', K.READY, camera)
     end
@@ -90,9 +111,13 @@ local function drop_next(camera, reason)
     end
 end
 
+local function unset_taken(camera)
+    unset(camera, 'taken_kind', 'taken_id', 'taken_meta', 'taken_at', 'taken_age', 'token', 'alone')
+end
+
 local function clear_taken(camera)
     redis.call('ZREM', K.LEASES, camera)
-    unset(camera, 'taken_kind', 'taken_id', 'taken_meta', 'taken_at', 'taken_age', 'token', 'alone')
+    unset_taken(camera)
 end
 
 -- Takes the turn in flight away from its worker. The end of the tracks isn't lost by that, unless a frame has come.

@@ -12,7 +12,8 @@ local function came_before(last)
     return nonce ~= nil and nonce == last_nonce and tonumber(number) <= tonumber(last_number)
 end
 
-local current, last, waiting, token, finish = get(camera, 'epoch', 'last_id', 'next_id', 'token', 'finish')
+local current, last, waiting, token, finish, retry_at, served =
+    get(camera, 'epoch', 'last_id', 'next_id', 'token', 'finish', 'retry_at', 'served')
 if current ~= epoch then
     redis.call('DEL', KEYS[1])
     return 'stale_epoch'
@@ -32,5 +33,8 @@ if finish then unset(camera, 'finish') end
 redis.call('RENAME', KEYS[1], K.NEXT .. camera)
 set(camera, 'next_id', id, 'next_meta', meta, 'next_at', NOW, 'next_age', age, 'last_id', id)
 -- With a frame waiting it is ready already, in flight it can't be: most offers of a busy camera need no more.
-if not waiting and not token then refresh(camera) end
+if not waiting and not token and not is_put_off(retry_at) then
+    redis.call('ZADD', K.READY, served or 0, camera)
+    ring()
+end
 return 'accepted'

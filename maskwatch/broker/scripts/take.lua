@@ -29,27 +29,28 @@ local function orphan(camera)
     end
 end
 
-local function hand_out(camera, token, alone)
-    local id, meta, at, age, epoch, state, info =
-        get(camera, 'next_id', 'next_meta', 'next_at', 'next_age', 'epoch', 'state', 'info')
+-- Gathered over the batch and written once: every call of Redis costs more than what it does.
+local waits_ms = {}
+local leases = {}
+
+local function hand_out(camera, token, alone, served, id, meta, at, age, epoch, state, info)
     redis.call('ZREM', K.READY, camera)
-    if id and redis.call('EXISTS', K.NEXT .. camera) == 0 then
+    if id and not rename(K.NEXT .. camera, K.TAKEN .. camera) then
         drop_next(camera, 'lease_lost')
         refresh(camera)
         return nil
     end
-    local turn = {'token', token, 'served', redis.call('INCR', K.SERVED), 'taken_kind', id and 'frame' or 'end'}
+    local turn = {'token', token, 'served', served, 'taken_kind', id and 'frame' or 'end'}
     if alone then append(turn, 'alone', 1) end
     if id then
-        redis.call('RENAME', K.NEXT .. camera, K.TAKEN .. camera)
         unset(camera, 'next_id', 'next_meta', 'next_at', 'next_age')
-        observe(K.WAIT, NOW - at)
+        append(waits_ms, NOW - at)
         append(turn, 'taken_id', id, 'taken_meta', meta, 'taken_at', at, 'taken_age', age)
     else
         unset(camera, 'finish')
     end
     set(camera, unpack(turn))
-    redis.call('ZADD', K.LEASES, NOW + lease_ms, camera)
+    append(leases, NOW + lease_ms, camera)
     return {camera, epoch or '', token, id and 'frame' or 'end', id or '', meta or '', id and age + NOW - at or 0,
         state or '', info or '', alone and 1 or 0}
 end
@@ -62,19 +63,34 @@ for _, camera in ipairs(redis.call('ZRANGEBYSCORE', K.FAILED, '-inf', NOW)) do
 end
 
 local turns = {}
+
+-- Hands out the camera of this rank; returns by how many ranks the next one is further on, nil when it is enough.
+local function turn_of(camera, served)
+    local suspect, id, meta, at, age, epoch, state, info =
+        get(camera, 'suspect', 'next_id', 'next_meta', 'next_at', 'next_age', 'epoch', 'state', 'info')
+    if suspect and #turns > 0 then return 1 end
+    turns[#turns + 1] =
+        hand_out(camera, ARGV[#turns + 2], suspect, served, id, meta, at, age, epoch, state, info)
+    if suspect and #turns > 0 then return nil end
+    return 0
+end
+
 local skipped = 0
-while #turns < wanted do
-    local ranked = redis.call('ZRANGE', K.READY, skipped, skipped)
-    local camera = ranked[1]
-    if not camera then break end
-    local suspect = get(camera, 'suspect')
-    if suspect and #turns > 0 then
-        skipped = skipped + 1
-    else
-        turns[#turns + 1] = hand_out(camera, ARGV[#turns + 2], suspect)
-        if suspect and #turns > 0 then break end
+local served
+while skipped and #turns < wanted do
+    local ranked = redis.call('ZRANGE', K.READY, skipped, skipped + wanted - #turns - 1)
+    if #ranked == 0 then break end
+    served = served or redis.call('INCRBY', K.SERVED, wanted) - wanted
+    for _, camera in ipairs(ranked) do
+        local before = #turns
+        local further = turn_of(camera, served + #turns + 1)
+        skipped = further and skipped + further
+        -- A camera that came to nothing may be ready again, under another rank: look anew.
+        if not further or (further == 0 and #turns == before) then break end
     end
 end
+observe(K.WAIT, waits_ms)
+if #leases > 0 then redis.call('ZADD', K.LEASES, unpack(leases)) end
 
 if redis.call('EXISTS', K.READY) == 1 then redis.call('ZADD', K.BELL, 0, 'ring') else redis.call('DEL', K.BELL) end
 local soonest = 3600000

@@ -1,0 +1,45 @@
+"""What a camera needs from the rest of its process."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from maskwatch.broker.messages import Hold
+from maskwatch.media.frame import FrameSource
+from maskwatch.settings import Source
+
+__all__ = ["Epochs", "Opener", "Timer"]
+
+
+class Opener(Protocol):
+    """Opens a source; `maskwatch.media.open_source` in production."""
+
+    def __call__(
+        self,
+        source: Source,
+        *,
+        timeout_s: float,
+        transport: str,
+        width: int | None,
+        rotate: int,
+        fps: float | None,
+        hwaccel: str,
+    ) -> FrameSource:
+        """Open a source or raise a `SourceError`."""
+        ...
+
+
+class Epochs(Protocol):
+    """What a camera asks of the book of cameras."""
+
+    def new_epoch(self, hold: Hold) -> Hold | None:
+        """Begin another epoch under the same hold; None when it is lost."""
+        ...
+
+
+class Timer(Protocol):
+    """Where durations of stages go."""
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """Record one call of a stage."""
+        ...

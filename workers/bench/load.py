@@ -1,0 +1,149 @@
+"""Load on the frame queue, made by helper processes: producers that offer, consumers that take and finish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from maskwatch.broker.cameras import CameraBook
+from maskwatch.broker.connect import connect
+from maskwatch.broker.frames import FrameQueue
+from maskwatch.broker.messages import CameraInfo, Done, Hold, Offer, OfferStatus
+from maskwatch.errors import QueueError
+from maskwatch.types import FrameResult, FrameStatus, MaskLabel, Person, Profile, Verdict
+from workers.bench.pictures import SIZE_WH, load_jpegs
+
+__all__ = ["camera_names", "consume_job", "produce_job"]
+
+_RENEW_EVERY_S = 1.5
+_STATE = b"s" * 2000
+_PERSON = Person(
+    1, (0.25, 0.25, 0.5, 0.5), 0.9, MaskLabel.WITH_MASK, (0.9, 0.05, 0.05), Verdict.WITH_MASK
+)  # fmt: skip
+_RESULT = FrameResult(FrameStatus.OK, SIZE_WH, (_PERSON,) * 3, (), "bench")
+
+
+def camera_names(count: int) -> list[str]:
+    """Return the names of so many cameras."""
+    return [f"camera-{number:04d}" for number in range(count)]
+
+
+def produce_job(spec: Mapping[str, Any], wait_for_start: Callable[[], None]) -> dict[str, Any]:
+    """Hold cameras and offer frames.
+
+    Args:
+        spec: `url` of Redis; `ingest`, the holder's name; `cameras`, their names; `fps` of each, or None for as many
+            as fit; `seconds`; `folder` of JPEGs, or `size_bytes` of bytes that stand in for one; `profile`.
+        wait_for_start: called once the cameras are held.
+
+    Returns:
+        offered: accepted frames; offer_ms: round trips.
+
+    Raises:
+        QueueError: if a camera can't be held, or Redis fails.
+    """
+    jpegs = load_jpegs(Path(spec["folder"])) if spec["folder"] else [b"\xff\xd8".ljust(spec["size_bytes"], b".")]
+    with connect(spec["url"]) as client:
+        producer = _Producer(spec, CameraBook(client), FrameQueue(client), jpegs)
+        wait_for_start()
+        if spec["fps"] is None:
+            producer.flat_out(spec["seconds"])
+        else:
+            producer.paced(spec["seconds"], spec["fps"])
+    return {"offered": producer.offered, "offer_ms": producer.offer_ms}
+
+
+class _Producer:
+    """Cameras that are held, and the frames that were offered."""
+
+    def __init__(self, spec: Mapping[str, Any], book: CameraBook, queue: FrameQueue, jpegs: Sequence[bytes]) -> None:
+        self.offered = 0
+        self.offer_ms: list[float] = []
+        self._book = book
+        self._queue = queue
+        self._jpegs = jpegs
+        self._nonce = spec["ingest"]
+        self._number = 0
+        self._renewed_s = time.monotonic()
+        profile = Profile(spec["profile"])
+        fps = 60.0 if spec["fps"] is None else spec["fps"]
+        book.register([CameraInfo(name, "bench", fps=fps, profile=profile) for name in spec["cameras"]])
+        holds = [book.hold(name, spec["ingest"]) for name in spec["cameras"]]
+        self._holds: list[Hold] = [hold for hold in holds if hold is not None]
+        if len(self._holds) != len(holds):
+            raise QueueError("bench: cameras of these names are held by somebody else; use a Redis of its own")
+
+    def flat_out(self, seconds: float) -> None:
+        """Offer frames of all cameras in turn, as fast as they are taken in."""
+        ends_s = time.monotonic() + seconds
+        began_s = time.monotonic()
+        while time.monotonic() < ends_s:
+            for hold in self._holds:
+                self._offer(hold, time.monotonic() - began_s, 0.0)
+            self._renew()
+
+    def paced(self, seconds: float, fps: float) -> None:
+        """Offer each camera's frames at a rate, the cameras one after the other; what comes too late is left out."""
+        interval_s = 1.0 / fps
+        began_s = time.monotonic()
+        due = [(at / len(self._holds) * interval_s, hold) for at, hold in enumerate(self._holds)]
+        step = 0
+        while (now_s := time.monotonic() - began_s) < seconds:
+            turn, at = divmod(step, len(due))
+            due_s = turn * interval_s + due[at][0]
+            if due_s > now_s:
+                self._renew()
+                time.sleep(min(due_s - now_s, 0.05))
+                continue
+            step += 1
+            if now_s - due_s <= interval_s:
+                self._offer(due[at][1], due_s, now_s - due_s)
+
+    def _offer(self, hold: Hold, media_time_s: float, age_s: float) -> None:
+        self._number += 1
+        jpeg = self._jpegs[self._number % len(self._jpegs)]
+        offer = Offer(hold.camera, hold.epoch, f"{self._nonce}-{self._number}", jpeg, SIZE_WH, age_s, media_time_s)
+        began_s = time.perf_counter()
+        status = self._queue.offer(offer)
+        self.offer_ms.append(round((time.perf_counter() - began_s) * 1000, 3))
+        self.offered += status is OfferStatus.ACCEPTED
+
+    def _renew(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._renewed_s >= _RENEW_EVERY_S:
+            self._renewed_s = now_s
+            self._book.renew(self._holds)
+
+
+def consume_job(spec: Mapping[str, Any], wait_for_start: Callable[[], None]) -> dict[str, Any]:
+    """Take frames and finish them at once, with a state of 2 kB and a result of three people.
+
+    Args:
+        spec: `url` of Redis, `batch`, `seconds`.
+        wait_for_start: called once the connection is made.
+
+    Returns:
+        frames, take_ms (of takes that brought something), done_ms.
+
+    Raises:
+        QueueError: if Redis fails.
+    """
+    frames, take_ms, done_ms = 0, [], []
+    with connect(spec["url"], blocking=True) as client:
+        queue = FrameQueue(client)
+        queue.take(spec["batch"], 0.0)
+        wait_for_start()
+        ends_s = time.monotonic() + spec["seconds"]
+        while time.monotonic() < ends_s:
+            began_s = time.perf_counter()
+            taken = queue.take(spec["batch"], 0.2)
+            taken_s = time.perf_counter()
+            if not taken:
+                continue
+            queue.done([Done(one.camera, one.epoch, one.token, _RESULT, _STATE) for one in taken])
+            take_ms.append(round((taken_s - began_s) * 1000, 3))
+            done_ms.append(round((time.perf_counter() - taken_s) * 1000, 3))
+            frames += len(taken)
+    return {"frames": frames, "take_ms": take_ms, "done_ms": done_ms}
