@@ -1,26 +1,38 @@
-"""Reading files that somebody else may have put there: whole, bounded, and never anything but a plain file."""
+"""Reading files whose checksum is known."""
 
 from __future__ import annotations
 
-import os
-import stat
+import hashlib
 from pathlib import Path
 
-__all__ = ["read_plain"]
+from maskwatch.errors import ChecksumMismatch, ModelError
+from maskwatch.files import read_file
+
+__all__ = ["read_checked"]
 
 
-def read_plain(path: Path, most_bytes: int) -> bytes:
-    """Read a plain file; a pipe or a device in its place would make the reader wait or never end.
+def read_checked(path: Path, sha256: str, size_bytes: int, advice: str, *, what: str) -> bytes:
+    """Read a file whole and check it; what is parsed afterwards are exactly the bytes that were checked.
 
     Args:
         path: the file; a link is followed.
-        most_bytes: one byte more than this is read at most, so that a longer file can be told.
+        sha256: of the known file, hexadecimal.
+        size_bytes: its length; no more is read.
+        advice: what to do when it is another one; ends the message.
+        what: goes before the path in the message, e.g. "model file".
 
     Raises:
-        OSError: if it can't be read or isn't a plain file; `strerror` says why.
+        ModelError: if it can't be read.
+        ChecksumMismatch: if it isn't the known file.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "no plain file", str(path))
-        return file.read(most_bytes + 1)
+    expected = f"expected sha256 {sha256} ({size_bytes} bytes)"
+    content = read_file(
+        path, size_bytes, f"{expected}; {advice}", what=what, error=ModelError, too_large=ChecksumMismatch
+    )
+    received = hashlib.sha256(content).hexdigest()
+    if received != sha256:
+        raise ChecksumMismatch(
+            f"{what} {path}: {expected}, received {received} ({len(content)} bytes); the file was changed or cut "
+            f"short: {advice}"
+        )
+    return content

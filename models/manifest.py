@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -9,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from maskwatch.errors import ModelError
-from models.files import read_plain
+from maskwatch.files import read_file
 
 __all__ = [
     "EngineName",
@@ -167,20 +168,20 @@ def _tensor_counts(manifest: Manifest) -> set[int]:
     return {1, 0} if len(manifest.outputs) == 1 else {len(manifest.outputs)}
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> tuple[Manifest, str]:
     """Read and check one manifest.
 
     Args:
         path: the `manifest.json`.
 
+    Returns:
+        The manifest, and the sha256 of its file.
+
     Raises:
         ModelError: if the file is missing, too large, not JSON, or has another form.
     """
-    try:
-        content = read_plain(path, MAX_MANIFEST_BYTES)
-    except OSError as error:
-        raise ModelError(f"model manifest {path}: can't be read ({error.strerror}); install the model again") from error
-    return parse_manifest(content, path)
+    content = read_file(path, MAX_MANIFEST_BYTES, "install the model again", what="model manifest", error=ModelError)
+    return parse_manifest(content, path), hashlib.sha256(content).hexdigest()
 
 
 def parse_manifest(content: bytes, path: Path) -> Manifest:
@@ -191,10 +192,8 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
         path: where from, for the error.
 
     Raises:
-        ModelError: if it is too large, not JSON, or has another form.
+        ModelError: if it is not JSON, or has another form.
     """
-    if len(content) > MAX_MANIFEST_BYTES:
-        raise ModelError(f"model manifest {path}: expected at most {MAX_MANIFEST_BYTES} bytes; install the model again")
     try:
         return Manifest.model_validate_json(content)
     except ValidationError as error:

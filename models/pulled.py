@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskwatch.errors import ChecksumMismatch, ModelError
-from models.files import read_plain
+from maskwatch.errors import ModelError
+from models.files import read_checked
 
 __all__ = ["PULLABLE", "YUNET", "Pullable", "find_pulled", "read_pulled"]
 
@@ -79,23 +78,7 @@ def read_pulled(wanted: Pullable, roots: Iterable[Path]) -> bytes:
     """
     looked_in = tuple(roots)
     path = find_pulled(wanted, looked_in)
+    advice = f"run: maskwatch models pull {wanted.name}"
     if path is None:
-        raise ModelError(
-            f"{wanted.name}: {wanted.file} isn't in {' or '.join(map(str, looked_in))}; "
-            f"run: maskwatch models pull {wanted.name}"
-        )
-    try:
-        content = read_plain(path, wanted.size_bytes)
-    except OSError as error:
-        raise ModelError(f"{wanted.name}: {path}: can't be read ({error.strerror}); {_again(wanted)}") from error
-    received = hashlib.sha256(content).hexdigest()
-    if received != wanted.sha256:
-        raise ChecksumMismatch(
-            f"{wanted.name}: {path}: expected sha256 {wanted.sha256} ({wanted.size_bytes} bytes), received {received}; "
-            f"{_again(wanted)}"
-        )
-    return content
-
-
-def _again(wanted: Pullable) -> str:
-    return f"run: maskwatch models pull {wanted.name}"
+        raise ModelError(f"{wanted.name}: {wanted.file} isn't in {' or '.join(map(str, looked_in))}; {advice}")
+    return read_checked(path, wanted.sha256, wanted.size_bytes, advice, what=f"{wanted.name}:")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from maskwatch.errors import ChecksumMismatch, LabelMismatch, ModelError
+from maskwatch.errors import LabelMismatch, ModelError
 from maskwatch.types import LABELS
-from models.files import read_plain
-from models.manifest import MAX_MANIFEST_BYTES, EngineName, FileSpec, Manifest, ModelKind, parse_manifest
+from models.files import read_checked
+from models.manifest import EngineName, FileSpec, Manifest, ModelKind, read_manifest
 
 __all__ = ["SHIPPED", "SHIPPED_ROOT", "ModelEntry", "Registry", "sha256_of"]
 
@@ -81,17 +81,7 @@ class ModelEntry:
         path = self.folder / file.path
         if path.resolve().parent != self.folder.resolve():
             raise ModelError(f"model file {path}: leads out of the model's folder; install the model again")
-        try:
-            content = read_plain(path, file.size_bytes)
-        except OSError as error:
-            raise ModelError(f"model file {path}: can't be read ({error.strerror}); install the model again") from error
-        received = hashlib.sha256(content).hexdigest()
-        if received != file.sha256:
-            raise ChecksumMismatch(
-                f"model file {path}: expected sha256 {file.sha256} ({file.size_bytes} bytes), received {received} "
-                f"({path.stat().st_size} bytes); the file was changed or cut short: install the model again"
-            )
-        return content
+        return read_checked(path, file.sha256, file.size_bytes, "install the model again", what="model file")
 
     def require(self, kind: ModelKind, labels: Sequence[str]) -> None:
         """Check that this model is of a kind and speaks of these labels in this order.
@@ -189,12 +179,7 @@ def _read_entry(folder: Path) -> ModelEntry:
     Raises:
         ModelError: if it can't be used.
     """
-    path = folder / MANIFEST
-    try:
-        content = read_plain(path, MAX_MANIFEST_BYTES)
-    except OSError as error:
-        raise ModelError(f"model manifest {path}: can't be read ({error.strerror}); install the model again") from error
-    return ModelEntry(folder, parse_manifest(content, path), hashlib.sha256(content).hexdigest())
+    return ModelEntry(folder, *read_manifest(folder / MANIFEST))
 
 
 def sha256_of(path: Path) -> str:

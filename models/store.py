@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maskwatch.errors import ChecksumMismatch, ModelError
-from models.files import read_plain
+from maskwatch.files import read_plain
 from models.manifest import ModelKind
 from models.registry import SHIPPED, SHIPPED_ROOT, ModelEntry, Registry
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.manifest import ModelKind
-from models.registry import SHIPPED, SHIPPED_ROOT, ModelEntry, sha256_of
+from models.registry import SHIPPED, SHIPPED_ROOT, ModelEntry
 
 __all__ = ["copy_shipped", "entry_of", "litert_file"]
 
@@ -56,4 +56,4 @@ def entry_of(model: Path) -> ModelEntry:
     """Read a model's manifest without any of the registry's checks."""
     from models.manifest import read_manifest
 
-    return ModelEntry(model, read_manifest(model / "manifest.json"), sha256_of(model / "manifest.json"))
+    return ModelEntry(model, *read_manifest(model / "manifest.json"))

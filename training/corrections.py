@@ -21,10 +21,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from maskwatch.errors import ConfigError
+from maskwatch.files import read_file
 from maskwatch.types import LABELS, MaskLabel
 from training.samples import Sample
 
 __all__ = ["Correction", "apply_corrections", "read_corrections"]
+
+MOST_BYTES = 16 << 20
+"""A correction takes 80 bytes."""
 
 _SAME_OVERLAP = 0.8
 """Intersection over union from which a box of the file is a face's box: the file's are rounded to pixels."""
@@ -54,12 +58,9 @@ def read_corrections(path: Path) -> dict[str, list[Correction]]:
     Raises:
         ConfigError: if it can't be read or has another form.
     """
+    content = read_file(path, MOST_BYTES, "give another --corrections", what="corrections")
     try:
-        return _File.model_validate_json(path.read_bytes()).root
-    except OSError as error:
-        raise ConfigError(
-            f"corrections {path}: can't be read ({error.strerror}); give another --corrections"
-        ) from error
+        return _File.model_validate_json(content).root
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"

@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from maskwatch.errors import ConfigError, ModelError
+from maskwatch.errors import ModelError
+from maskwatch.files import read_file
 from maskwatch.types import LABELS
 from models.engines.keras_archive import checked_archive
 from training.batches import plain_faces
@@ -81,18 +82,15 @@ def load_keras(path: Path) -> Any:
     """Load a `.keras` file; it is looked through before Keras reads it, and code in it is refused.
 
     Raises:
-        ConfigError: if it isn't there.
+        ConfigError: if it can't be read.
         ModelError: if it isn't a classifier of faces.
     """
     import keras
 
-    if not path.is_file() or path.stat().st_size > MOST_BYTES:
-        raise ConfigError(
-            f"model {path}: not found, or over {MOST_BYTES >> 20} MB; give a run's folder or a .keras file"
-        )
+    content = read_file(path, MOST_BYTES, "give a run's folder or a .keras file", what="model")
     with tempfile.TemporaryDirectory(prefix="maskwatch-") as folder:
         checked = Path(folder) / KERAS_FILE
-        checked.write_bytes(checked_archive(path.read_bytes(), str(path)))
+        checked.write_bytes(checked_archive(content, str(path)))
         try:
             model = keras.saving.load_model(checked, compile=False, safe_mode=True)
         except (ValueError, TypeError, KeyError, OSError, AttributeError) as error:

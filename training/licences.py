@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from maskwatch.errors import ConfigError
+from maskwatch.files import read_file
 
 __all__ = ["NOT_STATED", "licences_of"]
 
@@ -43,11 +44,11 @@ def licences_of(folders: Sequence[Path], sources: Iterable[str], stated: Sequenc
 
 
 def _read(path: Path) -> dict[str, str]:
+    expected = "expected lines of SOURCE: licence"
     try:
-        with path.open("rb") as file:
-            lines = file.read(MOST_BYTES).decode().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read as text ({error}); expected lines of SOURCE: licence") from error
+        lines = read_file(path, MOST_BYTES, expected).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start}); {expected}") from error
     found = {}
     for number, line in enumerate(lines, start=1):
         source, mark, text = (part.strip() for part in line.partition(":"))

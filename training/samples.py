@@ -16,11 +16,9 @@ import structlog
 from tqdm import tqdm
 
 from maskwatch.arrays import Float32Array, UInt8Array
-from maskwatch.errors import ConfigError, DecodeError, SourceError
+from maskwatch.errors import ConfigError, SourceError
 from maskwatch.labelled import LabelledPicture, read_labelled
-from maskwatch.media.header import check_size, image_size
-from maskwatch.media.images import MOST_BYTES
-from maskwatch.media.jpeg import decode_checked
+from maskwatch.media.images import decode_image, read_image_file
 from maskwatch.types import LABELS, Detection, MaskLabel
 from models.crop import MIN_FACE_PX
 from training.duplicates import difference_hash
@@ -122,16 +120,8 @@ def read_picture(path: Path) -> tuple[UInt8Array, str]:
         SourceUnsupported: if it is of another format, or has too many bytes or pixels.
         SourceError: if it can't be opened.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise SourceError(f"picture {path}: can't be read ({error.strerror})") from error
-    if len(content) > MOST_BYTES:
-        raise DecodeError(f"picture {path}: more than {MOST_BYTES >> 20} MiB; replace or remove it")
-    name = f"picture {path}"
-    check_size(image_size(content, name), name)
-    return decode_checked(content, name), hashlib.sha256(content).hexdigest()
+    content = read_image_file(path)
+    return decode_image(content, str(path)), hashlib.sha256(content).hexdigest()
 
 
 def _batches(pictures: Iterable[LabelledPicture]) -> Iterator[list[_Loaded]]:

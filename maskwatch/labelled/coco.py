@@ -12,6 +12,7 @@ import structlog
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from maskwatch.errors import ConfigError
+from maskwatch.files import read_file
 from maskwatch.labelled.pictures import LabelledFace, LabelledPicture, label_named, plain_path, source_of
 from maskwatch.types import LABELS
 
@@ -108,13 +109,7 @@ def _parse(path: Path) -> _Coco:
     Raises:
         ConfigError: if it can't be read, is too large, is no JSON or has another form.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: can't be read ({error.strerror}); {EXPECTED}") from error
-    if len(content) > MOST_BYTES:
-        raise ConfigError(f"{path}: more than {MOST_BYTES >> 20} MiB; {EXPECTED}")
+    content = read_file(path, MOST_BYTES, EXPECTED)
     try:
         return _Coco.model_validate(json.loads(content))
     except ValidationError as error:

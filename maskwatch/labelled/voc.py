@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 import structlog
 
 from maskwatch.errors import ConfigError
+from maskwatch.files import read_file
 from maskwatch.labelled.pictures import Box, LabelledFace, LabelledPicture, label_named, plain_path, source_of
 from maskwatch.media.images import IMAGE_SUFFIXES
 
@@ -102,13 +103,7 @@ def _parse(path: Path) -> Element:
     Raises:
         ConfigError: if it can't be read, is too large, or is no such file.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: can't be read ({error.strerror}); expected a Pascal VOC file") from error
-    if len(content) > MOST_BYTES:
-        raise ConfigError(f"{path}: more than {MOST_BYTES >> 20} MiB; expected the boxes of one picture")
+    content = read_file(path, MOST_BYTES, "expected a Pascal VOC file with the boxes of one picture")
     parser = XMLParser(target=_Builder())  # noqa: S314 -- no document type passes, so there are no entities
     try:
         parser.feed(content)

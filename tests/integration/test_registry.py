@@ -66,12 +66,12 @@ def test_untouched_files_pass_the_check(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"other weights!", b"litert", b"", b"litert weights and more"])
-def test_changed_or_cut_file_is_refused_with_both_checksums(tmp_path: Path, content: bytes) -> None:
+def test_changed_or_cut_file_is_refused_with_the_checksum_that_was_expected(tmp_path: Path, content: bytes) -> None:
     folder = write_model(tmp_path)
     expected = sha256_of(folder / "model.int8.tflite")
     (folder / "model.int8.tflite").write_bytes(content)
     entry = Registry(tmp_path).get("some-mask")
-    with pytest.raises(ChecksumMismatch, match=f"expected sha256 {expected} .*received .*install the model again"):
+    with pytest.raises(ChecksumMismatch, match=f"expected sha256 {expected} .*install the model again"):
         entry.read(entry.file_for(EngineName.LITERT))
     with pytest.raises(ChecksumMismatch):
         Registry(tmp_path).verify("some-mask")
