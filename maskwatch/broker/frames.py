@@ -10,7 +10,9 @@ Ages, deadlines and ranks are Redis' own; no clock of any host is sent or compar
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any, cast
 
@@ -47,15 +49,19 @@ _Turn = tuple[bytes, bytes, bytes, bytes, bytes, bytes, int, bytes, bytes, int]
 class FrameQueue:
     """Frames on their way from ingest to the workers and back; threads may share one."""
 
-    def __init__(self, client: redis.Redis, *, lease_ms: int = 5000) -> None:
+    def __init__(self, client: redis.Redis, *, lease_ms: int = 5000, stale_ms: int | None = None) -> None:
         """Use a client.
 
         Args:
             client: as `connect` makes it.
             lease_ms: for how long a turn belongs to a worker that doesn't renew it.
+            stale_ms: frames that are older than this when they are taken are dropped and counted instead; None takes
+                them however old they are. Of a camera whose frames are that old already when they are offered, one a
+                second is taken all the same.
         """
         self._client = client
         self._lease_ms = lease_ms
+        self._stale_ms = stale_ms
         self._log = structlog.get_logger()
 
     def offer(self, offer: Offer) -> OfferStatus:
@@ -83,12 +89,21 @@ class FrameQueue:
         with translated(self._client, f"offering a frame of {offer.camera}"):
             return OfferStatus(with_script(self._client, script, send).decode())
 
-    def take(self, n: int, wait_s: float = 1.0) -> list[Taken]:
+    def take(
+        self,
+        n: int,
+        wait_s: float = 1.0,
+        *,
+        gather_s: float = 0.0,
+        idle: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> list[Taken]:
         """Lease the turns of up to n cameras; two round trips, and up to two more after having waited.
 
         Args:
             n: at most this many.
             wait_s: how long to wait when nothing is ready, in seconds; at most `LONGEST_WAIT_S`.
+            gather_s: after such a wait: how long others may join the first that became ready, in seconds.
+            idle: entered while waiting.
 
         Returns:
             Turns of different cameras, the least recently served first; empty when nothing became ready in time.
@@ -101,7 +116,9 @@ class FrameQueue:
             soonest_s, turns = self._hand_out(n)
             if not turns and wait_s > 0:
                 wait_s = max(_SHORTEST_WAIT_S, min(wait_s, soonest_s, LONGEST_WAIT_S))
-                self._client.bzpopmin(keys.BELL, timeout=cast(int, wait_s))
+                with idle():
+                    if self._client.bzpopmin(keys.BELL, timeout=cast(int, wait_s)) and gather_s > 0:
+                        time.sleep(gather_s)
                 _, turns = self._hand_out(n)
             return self._with_pictures(turns) if turns else []
 
@@ -150,7 +167,8 @@ class FrameQueue:
 
     def _hand_out(self, n: int) -> tuple[float, list[_Turn]]:
         tokens = [secrets.token_hex(8) for _ in range(n)]
-        soonest_ms, turns = run_script(self._client, "take", [keys.READY], [self._lease_ms, *tokens])
+        args = [self._lease_ms, "" if self._stale_ms is None else self._stale_ms, *tokens]
+        soonest_ms, turns = run_script(self._client, "take", [keys.READY], args)
         return soonest_ms / 1000, turns
 
     def _with_pictures(self, turns: Sequence[_Turn]) -> list[Taken]:

@@ -15,11 +15,13 @@
 --   last_id last_done             newest frame id offered, newest token done: what is sent twice counts once
 --   served                        sequence number of its last serving: its rank
 --   died_at died_token suspect failures retry_at    workers that died over it
+--   late_at                       frames come too old: when that began, or when one was handed out all the same
 --   rate rate_at rate_from        analysed frames per second, decaying
 
 local ORPHAN_MS = 10000         -- a camera that nobody holds for this long has lost its people
 local DEATHS_WITHIN_MS = 60000  -- two dead workers within this time make a camera suspect
 local BACKOFF_MS, BACKOFF_MAX_MS = 10000, 300000
+local LATE_EVERY_MS = 1000      -- of a camera whose frames come too old, one in this time is analysed
 local RATE_TAU_S = 3            -- the rate forgets within about this time
 
 local TIME = redis.call('TIME')

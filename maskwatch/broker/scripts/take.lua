@@ -1,11 +1,13 @@
 #!lua flags=allow-oom
 -- Reclaims expired leases, then hands out the cameras that were served least recently.
 -- KEYS  1 the ready set
--- ARGV  1 duration of a lease in ms  2.. random tokens, one for each camera that is wanted
+-- ARGV  1 duration of a lease in ms  2 ms that a frame may be old, '' for any age
+--       3.. random tokens, one for each camera that is wanted
 -- Returns {ms until something may become ready by itself, turns}; a turn is
 --         {camera, epoch, token, kind, frame id, metadata, age in ms, state, info, '1' if alone}
 local lease_ms = tonumber(ARGV[1])
-local wanted = #ARGV - 1
+local budget_ms = tonumber(ARGV[2])
+local wanted = #ARGV - 2
 
 local function reclaim(camera)
     blame(camera)
@@ -62,15 +64,35 @@ for _, camera in ipairs(redis.call('ZRANGEBYSCORE', K.FAILED, '-inf', NOW)) do
     refresh(camera)
 end
 
+-- Whether a frame isn't worth analysing any more. What waited too long never is: the camera keeps its rank, so its next
+-- frame is among the first. What is too old though it waited less comes from an ingest that is late, and the next one
+-- won't be younger: one such frame a second gets through, so that the camera isn't blind.
+local function is_stale(camera, at, age, late_at)
+    local waited = NOW - at
+    if waited + age <= budget_ms then
+        if late_at then unset(camera, 'late_at') end
+        return false
+    end
+    if waited > budget_ms then return true end
+    local is_due = late_at and NOW - late_at >= LATE_EVERY_MS
+    if is_due or not late_at then set(camera, 'late_at', NOW) end
+    return not is_due
+end
+
 local turns = {}
 
 -- Hands out the camera of this rank; returns by how many ranks the next one is further on, nil when it is enough.
 local function turn_of(camera, served)
-    local suspect, id, meta, at, age, epoch, state, info =
-        get(camera, 'suspect', 'next_id', 'next_meta', 'next_at', 'next_age', 'epoch', 'state', 'info')
+    local suspect, id, meta, at, age, epoch, state, info, late_at = get(camera, 'suspect', 'next_id', 'next_meta',
+        'next_at', 'next_age', 'epoch', 'state', 'info', 'late_at')
     if suspect and #turns > 0 then return 1 end
+    if id and budget_ms and is_stale(camera, at, age, late_at) then
+        drop_next(camera, 'stale')
+        refresh(camera)
+        return 0
+    end
     turns[#turns + 1] =
-        hand_out(camera, ARGV[#turns + 2], suspect, served, id, meta, at, age, epoch, state, info)
+        hand_out(camera, ARGV[#turns + 3], suspect, served, id, meta, at, age, epoch, state, info)
     if suspect and #turns > 0 then return nil end
     return 0
 end
