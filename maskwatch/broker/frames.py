@@ -30,8 +30,8 @@ from maskwatch.broker.messages import (
     Taken,
     TakenKind,
 )
-from maskwatch.broker.script import read_script, run_script, with_script
-from maskwatch.broker.transaction import exchange, transact
+from maskwatch.broker.script import read_script, with_script
+from maskwatch.broker.transaction import Line
 from maskwatch.errors import QueueError, WireError
 from maskwatch.types import FrameResult, FrameStatus
 
@@ -60,6 +60,7 @@ class FrameQueue:
                 second is taken all the same.
         """
         self._client = client
+        self._line = Line(client)
         self._lease_ms = lease_ms
         self._stale_ms = stale_ms
         self._log = structlog.get_logger()
@@ -84,7 +85,7 @@ class FrameQueue:
         def send() -> Any:
             # Sent as a whole again when the server has forgotten the script: the picture that is staged by then may be
             # that of a process which believes to hold this camera still.
-            return transact(self._client, ("SET", staged, offer.jpeg), run)[1]
+            return self._line.transact(("SET", staged, offer.jpeg), run)[1]
 
         with translated(self._client, f"offering a frame of {offer.camera}"):
             return OfferStatus(with_script(self._client, script, send).decode())
@@ -136,7 +137,7 @@ class FrameQueue:
             return []
         args = [part for one in taken for part in (one.camera, one.token)]
         with translated(self._client, "renewing leases"):
-            answers = run_script(self._client, "renew", [keys.LEASES], [self._lease_ms, *args])
+            answers = self._line.run_script("renew", [keys.LEASES], [self._lease_ms, *args])
         return [bool(answer) for answer in answers]
 
     def done(self, items: Sequence[Done]) -> list[DoneStatus]:
@@ -162,20 +163,19 @@ class FrameQueue:
             result = wire.pack_result(item.result)
             args += [item.camera, item.epoch, item.token, outcome, result, item.state, _counts(item.result)]
         with translated(self._client, "finishing a batch"):
-            answers = run_script(self._client, "done", [keys.LEASES], args)
+            answers = self._line.run_script("done", [keys.LEASES], args)
         return [DoneStatus(answer.decode()) for answer in answers]
 
     def _hand_out(self, n: int) -> tuple[float, list[_Turn]]:
         tokens = [secrets.token_hex(8) for _ in range(n)]
         args = [self._lease_ms, "" if self._stale_ms is None else self._stale_ms, *tokens]
-        soonest_ms, turns = run_script(self._client, "take", [keys.READY], args)
+        soonest_ms, turns = self._line.run_script("take", [keys.READY], args)
         return soonest_ms / 1000, turns
 
     def _with_pictures(self, turns: Sequence[_Turn]) -> list[Taken]:
         """Fetch the pictures; a turn that was taken back in between (removed, flushed) is left out."""
         cameras = [turn[0].decode() for turn in turns]
-        pictures, *tokens = exchange(
-            self._client,
+        pictures, *tokens = self._line.exchange(
             ("MGET", *(keys.taken_key(camera) for camera in cameras)),
             # Read after the pictures: if a turn is still ours, so was its picture.
             *(("HGET", keys.camera_key(camera), "token") for camera in cameras),
@@ -191,7 +191,7 @@ class FrameQueue:
                 self._log.warning("frame.unreadable", camera=turn[0].decode(), error=str(error))
                 unreadable += [turn[0], turn[1], turn[2], "unreadable", b"", b"", ""]
         if unreadable:
-            run_script(self._client, "done", [keys.LEASES], unreadable)
+            self._line.run_script("done", [keys.LEASES], unreadable)
         return taken
 
 
