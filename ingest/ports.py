@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from maskwatch.broker.messages import Hold
+from maskwatch.broker.messages import Hold, Offer, OfferStatus
 from maskwatch.media.frame import FrameSource
 from maskwatch.settings import Source
 
-__all__ = ["Epochs", "Opener", "Timer"]
+__all__ = ["Epochs", "Offers", "Opener", "Timer"]
 
 
 class Opener(Protocol):
@@ -34,6 +34,14 @@ class Epochs(Protocol):
 
     def new_epoch(self, hold: Hold) -> Hold | None:
         """Begin another epoch under the same hold; None when it is lost."""
+        ...
+
+
+class Offers(Protocol):
+    """Where frames go; an `Outbox` in production."""
+
+    def offer(self, offer: Offer) -> OfferStatus:
+        """Make a frame its camera's next one or raise a `QueueError`."""
         ...
 
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+from ingest.ports import Offers
 from maskwatch.backoff import Backoff
-from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.messages import Hold, Offer, OfferStatus
 from maskwatch.errors import QueueError
 from maskwatch.types import DropReason
@@ -24,8 +24,8 @@ class Sender:
     knows it or counts it, and nothing is counted twice or left out.
     """
 
-    def __init__(self, queue: FrameQueue, clock: Callable[[], float] = time.monotonic) -> None:
-        """Offer to a queue that no other thread uses."""
+    def __init__(self, queue: Offers, clock: Callable[[], float] = time.monotonic) -> None:
+        """Offer to a queue; threads may share that, but not the sender."""
         self._queue = queue
         self._clock = clock
         self._nonce = secrets.token_hex(6)

@@ -18,6 +18,7 @@ from maskwatch.broker.cameras import CameraBook
 from maskwatch.broker.connect import connect
 from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.messages import Hold, ProcessInfo
+from maskwatch.broker.outbox import Outbox
 from maskwatch.broker.processes import ProcessBook
 from maskwatch.errors import BrokerDown, ConfigError, QueueError
 from maskwatch.media import open_source
@@ -87,6 +88,7 @@ class Service:
         self._book = CameraBook(self._client)
         self._processes = ProcessBook(self._client)
         self._info = ProcessInfo("ingest", name, self._metrics.serve(settings.metrics), socket.gethostname())
+        self._outbox = Outbox(FrameQueue(self._client))
         self._crew = Crew(name, settings, self._book, self._hire)
         self._watch = ConfigWatch(config_path, lambda: settings_from(config_path))
         self._backoff = Backoff(0.25, 2.0)
@@ -174,7 +176,7 @@ class Service:
             hold,
             camera,
             camera.parsed(self._settings.base),
-            Sender(FrameQueue(self._client)),
+            Sender(self._outbox),
             epochs=self._book,
             timer=self._metrics,
             opener=open_source,

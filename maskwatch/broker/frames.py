@@ -30,7 +30,7 @@ from maskwatch.broker.messages import (
     Taken,
     TakenKind,
 )
-from maskwatch.broker.script import read_script, with_script
+from maskwatch.broker.script import Argument, read_script, with_script
 from maskwatch.broker.transaction import Line
 from maskwatch.errors import QueueError, WireError
 from maskwatch.types import FrameResult, FrameStatus
@@ -42,6 +42,9 @@ MOST_STATE_BYTES = 4096
 
 _SHORTEST_WAIT_S = 0.05
 """Servers look at blocked clients ten times a second: less isn't kept, and 0 would wait for ever."""
+
+_OFFER_STATUS = {status.value.encode(): status for status in OfferStatus}
+_DONE_STATUS = {status.value.encode(): status for status in DoneStatus}
 
 _Turn = tuple[bytes, bytes, bytes, bytes, bytes, bytes, int, bytes, bytes, int]
 
@@ -66,29 +69,36 @@ class FrameQueue:
         self._log = structlog.get_logger()
 
     def offer(self, offer: Offer) -> OfferStatus:
-        """Make a frame the camera's next one; one round trip.
+        """Make a frame the camera's next one; as `offer_many` with this one alone."""
+        return self.offer_many([offer])[0]
+
+    def offer_many(self, offers: Sequence[Offer]) -> list[OfferStatus]:
+        """Make frames the next ones of their cameras; one round trip, which moves what is sent together in one step.
+
+        Returns:
+            What became of each.
 
         Raises:
-            BrokerDown: if Redis can't be reached; whether the frame arrived isn't known then, so it may be offered
-                again under the same id.
-            QueueError: if Redis refuses it, for want of memory above all.
-            WireError: if its media time is no number.
+            BrokerDown: if Redis can't be reached; whether the frames arrived isn't known then, so they may be offered
+                again under the same ids.
+            QueueError: if Redis refuses them, for want of memory above all; none of them arrived then.
+            WireError: if the media time of one is no number; none of them was sent then.
         """
+        if not offers:
+            return []
         script = read_script("offer")
-        staged = keys.staged_key(offer.camera)
-        meta = wire.pack_meta(wire.FrameMeta(offer.size_wh, offer.media_time_s))
-        age_ms = max(0, round(offer.age_s * 1000))
-        dropped = [part for reason, number in offer.dropped.items() for part in (reason.value, number)]
-        about = (offer.camera, offer.epoch, offer.frame_id, meta, age_ms, *dropped)
-        run = ("EVALSHA", script.sha, 1, staged, *about)
+        staged = [keys.staged_key(place) for place in range(len(offers))]
+        about = [part for offer in offers for part in _about(offer)]
+        sets = [("SET", key, offer.jpeg) for key, offer in zip(staged, offers, strict=True)]
+        run = ("EVALSHA", script.sha, len(staged), *staged, *about)
 
         def send() -> Any:
-            # Sent as a whole again when the server has forgotten the script: the picture that is staged by then may be
-            # that of a process which believes to hold this camera still.
-            return self._line.transact(("SET", staged, offer.jpeg), run)[1]
+            # Sent as a whole again when the server has forgotten the script: what is staged by then may be others'.
+            return self._line.transact(*sets, run)[-1]
 
-        with translated(self._client, f"offering a frame of {offer.camera}"):
-            return OfferStatus(with_script(self._client, script, send).decode())
+        doing = f"offering a frame of {offers[0].camera}" + (f" and {len(offers) - 1} others" if offers[1:] else "")
+        with translated(self._client, doing):
+            return [_OFFER_STATUS[answer] for answer in with_script(self._client, script, send)]
 
     def take(
         self,
@@ -164,7 +174,7 @@ class FrameQueue:
             args += [item.camera, item.epoch, item.token, outcome, result, item.state, _counts(item.result)]
         with translated(self._client, "finishing a batch"):
             answers = self._line.run_script("done", [keys.LEASES], args)
-        return [DoneStatus(answer.decode()) for answer in answers]
+        return [_DONE_STATUS[answer] for answer in answers]
 
     def _hand_out(self, n: int) -> tuple[float, list[_Turn]]:
         tokens = [secrets.token_hex(8) for _ in range(n)]
@@ -193,6 +203,12 @@ class FrameQueue:
         if unreadable:
             self._line.run_script("done", [keys.LEASES], unreadable)
         return taken
+
+
+def _about(offer: Offer) -> tuple[Argument, ...]:
+    meta = wire.pack_meta(wire.FrameMeta(offer.size_wh, offer.media_time_s))
+    dropped = " ".join([f"{reason.value}={number}" for reason, number in offer.dropped.items()])
+    return offer.camera, offer.epoch, offer.frame_id, meta, max(0, round(offer.age_s * 1000)), dropped
 
 
 def _taken(turn: _Turn, jpeg: bytes) -> Taken:

@@ -4,7 +4,7 @@ All keys begin with one hash tag, so that they live in one slot of a Redis Clust
 
     {mw}:camera:NAME    hash    what is known of a camera: epoch, holder, slots' metadata, state, lease, result
     {mw}:counts:NAME    hash    its counters, one field each (see COUNTERS)
-    {mw}:staged:NAME    string  a picture on its way into `next`, within one MULTI
+    {mw}:staged:PLACE   string  a picture on its way into `next`, within one MULTI
     {mw}:next:NAME      string  the picture that waits
     {mw}:taken:NAME     string  the picture that a worker holds
     {mw}:shown:NAME     string  the newest analysed picture
@@ -101,9 +101,9 @@ def camera_key(camera: str) -> str:
     return CAMERA + camera
 
 
-def staged_key(camera: str) -> str:
-    """Return the key of a picture on its way in."""
-    return STAGED + camera
+def staged_key(place: int) -> str:
+    """Return the key of the n-th picture of a transaction on its way in."""
+    return f"{STAGED}{place}"
 
 
 def next_key(camera: str) -> str:
@@ -124,7 +124,7 @@ def shown_key(camera: str) -> str:
 def lua_names() -> dict[str, str]:
     """Return the literals for `K.NAME` in the scripts: filled in, they cost no table whenever a script runs."""
     keys = {
-        "CAMERA": CAMERA, "COUNTS": COUNTS, "STAGED": STAGED, "NEXT": NEXT, "TAKEN": TAKEN, "SHOWN": SHOWN,
+        "CAMERA": CAMERA, "COUNTS": COUNTS, "NEXT": NEXT, "TAKEN": TAKEN, "SHOWN": SHOWN,
         "CONFIGURED": CONFIGURED, "KNOWN": KNOWN, "READY": READY, "LEASES": LEASES, "FAILED": FAILED, "HOLDS": HOLDS,
         "SERVED": SERVED, "BELL": BELL, "LATENCY": LATENCY, "WAIT": WAIT, "REMOVED": REMOVED,
     }  # fmt: skip

@@ -7,10 +7,10 @@ import redis
 
 from maskwatch.broker.cameras import CameraBook
 from maskwatch.broker.frames import MOST_STATE_BYTES, FrameQueue
-from maskwatch.broker.messages import DoneStatus, OfferStatus, TakenKind
+from maskwatch.broker.messages import DoneStatus, Hold, OfferStatus, TakenKind
 from maskwatch.errors import QueueError
 from maskwatch.types import DropReason, MaskLabel, Person, Verdict
-from tests.support_queue import count, done, expire_lease, held, offer, result
+from tests.support_queue import count, counts, done, expire_lease, held, offer, result
 
 
 @pytest.fixture
@@ -43,6 +43,34 @@ def test_frames_dropped_before_the_queue_are_captured_too(each_redis: redis.Redi
     queue.offer(offer(hold, 1, dropped={DropReason.STILL: 2, DropReason.BROKER_DOWN: 3}))
     seen = count(each_redis, "lobby")
     assert (seen.captured, seen.dropped["still"], seen.dropped["broker_down"], seen.waiting) == (6, 2, 3, 1)
+
+
+def test_offers_made_together_are_answered_one_by_one(each_redis: redis.Redis, queue: FrameQueue) -> None:
+    a, b, c = held(each_redis, "a", "b", "c")
+    old = Hold("b", "another epoch")
+    queue.offer(offer(c, 1))
+    batch = [
+        offer(a, 1, dropped={DropReason.STALE: 2, DropReason.STILL: 3}),
+        offer(old, 1, size=90_000),
+        offer(b, 1),
+        offer(c, 1),
+        offer(c, 2, size=90_000),
+        offer(a, 2),
+    ]
+    accepted, stale, duplicate = OfferStatus.ACCEPTED, OfferStatus.STALE_EPOCH, OfferStatus.DUPLICATE
+    assert queue.offer_many(batch) == [accepted, stale, accepted, duplicate, accepted, accepted]
+    assert queue.offer_many([]) == []
+    taken = {one.camera: one for one in queue.take(3)}
+    assert {camera: one.jpeg for camera, one in taken.items()} == {
+        "a": batch[5].jpeg,
+        "b": batch[2].jpeg,
+        "c": batch[4].jpeg,
+    }
+    seen = counts(each_redis).cameras
+    assert [seen[camera].captured for camera in "abc"] == [7, 1, 2]
+    assert [seen[camera].dropped["replaced"] for camera in "abc"] == [1, 0, 1]
+    assert (seen["a"].dropped["stale"], seen["a"].dropped["still"]) == (2, 3)
+    assert not each_redis.keys("*staged*")
 
 
 def test_offer_of_another_epoch_writes_nothing(each_redis: redis.Redis, queue: FrameQueue) -> None:

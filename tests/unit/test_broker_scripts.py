@@ -28,7 +28,7 @@ def test_script_is_whole_and_tells_what_it_takes(name: str) -> None:
     assert source.startswith("#!lua")
     assert source.count("#!lua") == 1
     assert re.search(r"\bK\.", source) is None
-    assert "\n-- KEYS  1 " in own
+    assert "\n-- KEYS  1" in own
     assert "{mw}" not in own
 
 

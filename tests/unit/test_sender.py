@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from typing import cast
-
 import pytest
 
 from ingest.sender import Sender
-from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.messages import Hold, Offer, OfferStatus
 from maskwatch.errors import BrokerDown
 from maskwatch.types import DropReason
@@ -42,7 +39,7 @@ class Frames:
         self.queue = Queue()
         self.now_s = 50.0
         self.sent = 0
-        self.sender = Sender(cast(FrameQueue, self.queue), clock=lambda: self.now_s)
+        self.sender = Sender(self.queue, clock=lambda: self.now_s)
 
     def send(self, times: int = 1) -> OfferStatus | None:
         status = None

@@ -149,7 +149,7 @@ local function forget(camera)
             redis.call('HINCRBY', K.REMOVED, counts[i], counts[i + 1])
         end
     end
-    redis.call('DEL', K.CAMERA .. camera, K.COUNTS .. camera, K.STAGED .. camera, K.NEXT .. camera,
+    redis.call('DEL', K.CAMERA .. camera, K.COUNTS .. camera, K.NEXT .. camera,
         K.TAKEN .. camera, K.SHOWN .. camera)
     redis.call('HDEL', K.CONFIGURED, camera)
     redis.call('SREM', K.KNOWN, camera)
