@@ -21,6 +21,7 @@ __all__ = [
     "MaskLabel",
     "Person",
     "Profile",
+    "Severity",
     "Verdict",
 ]
 
@@ -90,6 +91,17 @@ class EventKind(StrEnum):
 
     CAMERA_OFFLINE = "camera_offline"
     CAMERA_ONLINE = "camera_online"
+    VIOLATION_STARTED = "violation_started"
+    VIOLATION_ENDED = "violation_ended"
+    CROWD = "crowd"
+
+
+class Severity(StrEnum):
+    """How much an event matters, as its rule says."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
 
 
 class FrameStatus(StrEnum):
