@@ -22,6 +22,7 @@ __all__ = [
     "Person",
     "Profile",
     "Severity",
+    "Snapshots",
     "Verdict",
 ]
 
@@ -102,6 +103,14 @@ class Severity(StrEnum):
     INFO = "info"
     WARNING = "warning"
     CRITICAL = "critical"
+
+
+class Snapshots(StrEnum):
+    """Which pictures of events may be kept of a camera."""
+
+    NONE = "none"
+    BLURRED = "blurred"
+    FULL = "full"
 
 
 class FrameStatus(StrEnum):

@@ -14,22 +14,30 @@ from maskwatch.settings.model import (
     WebSettings,
     WorkerSettings,
 )
+from maskwatch.settings.part import Part
+from maskwatch.settings.rules import EvidenceSettings, PrivacySettings, RuleSettings, ScheduleSettings, ZoneSettings
 from maskwatch.settings.source import Source, SourceKind, parse_source, scrub
 
 __all__ = [
     "CAMERA_NAME_PATTERN",
     "CameraSettings",
+    "EvidenceSettings",
     "LogSettings",
     "MetricsSettings",
     "ModelsSettings",
     "MotionSettings",
+    "Part",
+    "PrivacySettings",
     "RedisSettings",
     "RelookSettings",
+    "RuleSettings",
+    "ScheduleSettings",
     "Settings",
     "Source",
     "SourceKind",
     "WebSettings",
     "WorkerSettings",
+    "ZoneSettings",
     "load_settings",
     "parse_settings",
     "parse_source",

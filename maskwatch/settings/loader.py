@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from maskwatch.errors import ConfigError
 from maskwatch.settings.model import CameraSettings, Settings
+from maskwatch.settings.rules import AtKey
 from maskwatch.settings.source import scrub
 
 __all__ = ["load_settings", "parse_settings"]
@@ -154,8 +155,9 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], _Orig
         if not variable.startswith(ENV_PREFIX) or variable in ENV_OF_TOOLS:
             continue
         words = variable[len(ENV_PREFIX) :].split("__")
-        is_camera = words[0].lower() == "cameras"
-        keys = tuple(word if is_camera and n == 1 else word.lower() for n, word in enumerate(words))
+        keys: _Path = ()
+        for word in words:
+            keys = (*keys, word if _are_names(keys) else word.lower())
         _check_environment_name(variable, keys)
         target = data
         for key in keys[:-1]:
@@ -180,8 +182,7 @@ def _check_environment_name(variable: str, keys: _Path) -> None:
     """Refuse a variable that names no setting; otherwise a misspelt one would silently do nothing."""
     known = [*(n for n in Settings.model_fields if n != "base"), "defaults"]
     for depth, key in enumerate(keys):
-        is_name_of_camera = depth == 1 and keys[0] == "cameras"
-        if not is_name_of_camera and key not in known:
+        if not _are_names(keys[:depth]) and key not in known:
             start = ENV_PREFIX + "".join(f"{k if k != keys[0] else k.upper()}__" for k in keys[:depth])
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {start.upper() if depth < 2 else start}{near[0].upper()}?" if near else ""
@@ -219,12 +220,12 @@ def _apply_defaults(data: dict[str, Any], lines: _Lines, name: str) -> None:
 
 
 def _inherited(defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay a camera's keys over the defaults; of a part such as `motion` each key is inherited by itself."""
+    """Lay a camera's keys over the defaults; of a part such as `motion` or a rule each key is inherited by itself."""
     both = {**defaults, **options}
     for key, default in defaults.items():
         own = options.get(key)
         if isinstance(default, dict) and isinstance(own, dict):
-            both[key] = {**default, **own}
+            both[key] = _inherited(default, own)
     return both
 
 
@@ -265,11 +266,17 @@ def _messages(error: ValidationError, lines: _Lines, origins: _Origins, name: st
             messages.append(f"{where}: {'.'.join(path[:-1]) or 'top level'}: {text}")
         elif problem["type"] == "missing":
             messages.append(f"{where}: {'.'.join(path[:-1])}: key {path[-1]!r} is missing")
-        elif problem["type"] == "string_pattern_mismatch" and path[:1] == ("cameras",):
+        elif problem["type"] == "string_pattern_mismatch" and _are_names(path[:-1]):
+            what, most = ("camera", 63) if len(path) == 2 else (path[-2].removesuffix("s"), 32)
             messages.append(
-                f"{where}: camera name {path[-1]!r}: expected letters, digits, - and _ (at most 63, not first - or _)"
+                f"{where}: {what} name {path[-1]!r}: "
+                f"expected letters, digits, - and _ (at most {most}, not first - or _)"
             )
         else:
+            cause = problem.get("ctx", {}).get("error")
+            if isinstance(cause, AtKey):
+                path += cause.path
+                where = _where(path, lines, origins, name)
             text = problem["msg"].removeprefix("Value error, ")
             messages.append(f"{where}: {'.'.join(path) or 'top level'}: {scrub(text[0].lower() + text[1:])}")
     return messages
@@ -287,16 +294,34 @@ def _where(path: _Path, lines: _Lines, origins: _Origins, name: str) -> str:
 
 
 def _fields_at(path: _Path) -> list[str]:
-    """Return the keys that may stand below a key."""
-    model: type[BaseModel] = Settings
+    """Return the keys that may stand below a key; none where any name may."""
     if path == ("defaults",):
         return [field for field in CameraSettings.model_fields if field != "source"]
-    if path[:1] in (("defaults",), ("cameras",)):
-        model, path = CameraSettings, path[1 if path[0] == "defaults" else 2 :]
+    model, is_names = _model_at(path)
+    if is_names:
+        return []
+    names = [field.alias or name for name, field in model.model_fields.items() if name != "base"]
+    return [*names, "defaults"] if model is Settings else names
+
+
+def _are_names(path: _Path) -> bool:
+    """Tell whether what stands below a key are names that the user gives: of cameras, zones, rules."""
+    return _model_at(path)[1]
+
+
+def _model_at(path: _Path) -> tuple[type[BaseModel], bool]:
+    """Return the model of what stands at a key, and whether it is a mapping of names to such models."""
+    model: type[BaseModel] = Settings
+    is_names = False
+    if path[:1] == ("defaults",):
+        model, path = CameraSettings, path[1:]
     for key in path:
+        if is_names:
+            is_names = False
+            continue
         field = model.model_fields.get(key)
         annotation = field.annotation if field else None
+        is_names = getattr(annotation, "__origin__", None) is dict
         args = [a for a in (annotation, *getattr(annotation, "__args__", ())) if isinstance(a, type)]
         model = next((a for a in args if issubclass(a, BaseModel)), Settings)
-    names = [field for field in model.model_fields if field != "base"]
-    return [*names, "defaults"] if model is Settings else names
+    return model, is_names

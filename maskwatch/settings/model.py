@@ -6,11 +6,23 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from maskwatch.settings.part import Part
+from maskwatch.settings.rules import (
+    NAME_PATTERN,
+    PrivacySettings,
+    RuleSettings,
+    ZoneSettings,
+    check_together,
+    rules_of,
+    zones_of,
+)
 from maskwatch.settings.source import Source, parse_source, scrub_url
 from maskwatch.types import Profile
+from maskwatch.zones import Rule, Zone
 
 __all__ = [
     "CAMERA_NAME_PATTERN",
@@ -31,11 +43,7 @@ CAMERA_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
 """Safe in a URL, a Redis key, a metric label and a file name."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, str_strip_whitespace=True)
-
-
-class RedisSettings(_Part):
+class RedisSettings(Part):
     """Where the two logical Redis servers are."""
 
     live: SecretStr = Field(description="URL of the disposable server: frames, leases, tracks, results, counters")
@@ -54,7 +62,7 @@ class RedisSettings(_Part):
         return self.live == self.durable
 
 
-class MotionSettings(_Part):
+class MotionSettings(Part):
     """When a camera's pictures are left out because nothing moves in them."""
 
     enabled: bool = Field(default=True, description="false: every frame that is due is analysed")
@@ -70,7 +78,7 @@ class MotionSettings(_Part):
     )
 
 
-class CameraSettings(_Part):
+class CameraSettings(Part):
     """One camera, its defaults already applied."""
 
     source: SecretStr = Field(description="URL, webcam:N, /dev/videoN, video file or folder of images")
@@ -88,6 +96,13 @@ class CameraSettings(_Part):
     )
     detector: Literal["maskwatch", "yunet", "haar", "ssd"] = "maskwatch"
     profile: Profile = Profile.ACCURATE
+    zones: dict[Annotated[str, Field(pattern=NAME_PATTERN)], ZoneSettings] = Field(
+        default_factory=dict, description="named parts of the picture; null leaves an inherited one out"
+    )
+    rules: dict[Annotated[str, Field(pattern=NAME_PATTERN)], RuleSettings] = Field(
+        default_factory=dict, description="what is reported; null leaves an inherited one out"
+    )
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
 
     def parsed(self, base: Path | None = None) -> Source:
         """Return the parsed source, with its credentials; relative paths start at `base`."""
@@ -98,6 +113,26 @@ class CameraSettings(_Part):
         """The source as people may see it: without credentials."""
         return scrub_url(self.source.get_secret_value())
 
+    @property
+    def zone_values(self) -> tuple[Zone, ...]:
+        """The zones as everyone uses them."""
+        return zones_of(self.zones)
+
+    @property
+    def rule_values(self) -> tuple[Rule, ...]:
+        """The rules as the workers use them, those of zones with `require_mask` included."""
+        return rules_of(self.zones, self.rules)
+
+    @field_validator("zones", "rules", mode="before")
+    @classmethod
+    def _without_those_left_out(cls, value: object) -> object:
+        return {name: one for name, one in value.items() if one is not None} if isinstance(value, dict) else value or {}
+
+    @model_validator(mode="after")
+    def _zones_and_rules_go_together(self) -> CameraSettings:
+        check_together(self.zones, self.rules)
+        return self
+
     @field_validator("source")
     @classmethod
     def _is_source(cls, value: SecretStr) -> SecretStr:
@@ -105,7 +140,7 @@ class CameraSettings(_Part):
         return value
 
 
-class RelookSettings(_Part):
+class RelookSettings(Part):
     """When a face of a person whose verdict is settled is classified again."""
 
     enabled: bool = Field(default=True, description="false: every face in every frame")
@@ -114,7 +149,7 @@ class RelookSettings(_Part):
     changed: float = Field(default=25.0, ge=1, le=255, description="grey levels by which a part of it has changed")
 
 
-class WorkerSettings(_Part):
+class WorkerSettings(Part):
     """How workers run the networks."""
 
     processes: int | None = Field(
@@ -128,13 +163,13 @@ class WorkerSettings(_Part):
     relook: RelookSettings = Field(default_factory=RelookSettings)
 
 
-class ModelsSettings(_Part):
+class ModelsSettings(Part):
     """Where models are kept that weren't shipped with Maskwatch."""
 
     dir: Path | None = Field(default=None, description="folder of models; empty: `models` in the state folder")
 
 
-class WebSettings(_Part):
+class WebSettings(Part):
     """Where the site listens and how much it gives away."""
 
     host: str = "127.0.0.1"
@@ -142,6 +177,15 @@ class WebSettings(_Part):
     insecure: bool = Field(default=False, description="allow a host other than loopback without a login")
     max_streams: int = Field(default=64, ge=1, le=1024, description="open streams; one more is answered 503")
     max_stream_fps: float = Field(default=15.0, ge=0.5, le=60)
+    timezone: str | None = Field(default=None, description="of days and hours, such as Europe/Berlin; empty: ours")
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_timezone(cls, value: str | None) -> str | None:
+        try:
+            return None if value is None else ZoneInfo(value).key
+        except (KeyError, OSError, ValueError):
+            raise ValueError(f"expected a name such as Europe/Berlin or UTC, received {value!r}") from None
 
     @model_validator(mode="after")
     def _loopback_unless_insecure(self) -> WebSettings:
@@ -153,7 +197,7 @@ class WebSettings(_Part):
         return self
 
 
-class MetricsSettings(_Part):
+class MetricsSettings(Part):
     """Where each process other than the site shows its own metrics."""
 
     host: str = "127.0.0.1"
@@ -161,7 +205,7 @@ class MetricsSettings(_Part):
     advertise: str | None = Field(default=None, description="HOST or HOST:PORT under which Prometheus reaches it")
 
 
-class LogSettings(_Part):
+class LogSettings(Part):
     """What is logged and how."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -172,7 +216,7 @@ def _default_state_dir() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "maskwatch"
 
 
-class Settings(_Part):
+class Settings(Part):
     """The whole configuration."""
 
     redis: RedisSettings | None = Field(default=None, description="empty: `up` starts servers of its own")

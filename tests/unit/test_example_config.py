@@ -9,14 +9,19 @@ import yaml
 
 from maskwatch.settings import (
     CameraSettings,
+    EvidenceSettings,
     LogSettings,
     MetricsSettings,
     ModelsSettings,
     MotionSettings,
+    PrivacySettings,
     RedisSettings,
+    RuleSettings,
+    ScheduleSettings,
     Settings,
     WebSettings,
     WorkerSettings,
+    ZoneSettings,
     load_settings,
     parse_settings,
 )
@@ -40,6 +45,13 @@ def test_example_holds_every_key_there_is() -> None:
     assert set(data) == {*Settings.model_fields, "defaults"} - {"base"}
     assert set(data["cameras"]["lobby"]) == set(CameraSettings.model_fields)
     assert set(data["cameras"]["lobby"]["motion"]) == set(MotionSettings.model_fields)
+    lobby = data["cameras"]["lobby"]
+    assert set(lobby["zones"]["door"]) == set(ZoneSettings.model_fields)
+    assert set(lobby["rules"]["shift"]) == set(RuleSettings.model_fields)
+    schedule = {field.alias or name for name, field in ScheduleSettings.model_fields.items()}
+    assert set(lobby["rules"]["shift"]["schedule"]) == schedule
+    assert set(lobby["rules"]["shift"]["evidence"]) == set(EvidenceSettings.model_fields)
+    assert set(lobby["privacy"]) == set(PrivacySettings.model_fields)
     for key, model in (
         ("redis", RedisSettings),
         ("models", ModelsSettings),
@@ -82,6 +94,13 @@ def test_defaults_in_brackets_are_the_real_ones() -> None:
     assert written["keepalive_s"] == f"{camera.motion.keepalive_s:g}"
     assert written["hwaccel"] == camera.hwaccel
     assert written["timeout_s"] == f"{camera.timeout_s:g}"
+    rule = RuleSettings()
+    assert written["of"] == str(rule.evidence.of)
+    assert written["at_least"] == str(rule.evidence.at_least)
+    assert written["grace_s"] == f"{rule.grace_s:g}"
+    assert written["cooldown_s"] == f"{rule.cooldown_s:g}"
+    assert written["severity"] == rule.severity
+    assert written["snapshots"] == camera.privacy.snapshots
     assert written["batch"] == str(worker.batch)
     assert written["threads"] == str(worker.threads)
     assert written["engine"] == worker.engine
