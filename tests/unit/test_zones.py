@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskwatch.zones import Point, crossing, holds
@@ -27,6 +27,7 @@ def test_corner_that_is_cut_out_is_outside() -> None:
     assert not holds(ELL, (0.75, 0.75))
 
 
+@settings(deadline=None)
 @given(UNIT, UNIT, UNIT, UNIT)
 def test_of_two_zones_that_share_a_side_a_point_is_in_exactly_one(
     x: float, y: float, top: float, bottom: float
@@ -36,6 +37,7 @@ def test_of_two_zones_that_share_a_side_a_point_is_in_exactly_one(
     assert holds(left, (x, y)) != holds(right, (x, y))
 
 
+@settings(deadline=None)
 @given(st.integers(3, 32), st.floats(0.05, 0.5), st.floats(0, 2 * math.pi))
 def test_corners_around_a_circle_make_a_polygon_that_holds_its_centre(count: int, radius: float, turn: float) -> None:
     corners = [
