@@ -97,7 +97,7 @@ class PipelineOutput:
     Attributes:
         camera: whose.
         result: what the analysis says.
-        state: for the camera's next turn, less than 4 KB.
+        state: for the camera's next turn, less than 8 KB.
         frame_bgr: the picture, or None when there was none.
     """
 

@@ -44,6 +44,9 @@ CROWD = 0
 _PATIENCE_S = 1.0
 """A face on the edge of a zone, or a verdict that wavers, doesn't end a matter at once."""
 
+_ROUNDING_S = 0.01
+"""Times come back from the state rounded to this."""
+
 _BETTER = 1.25
 """By which factor a picture must be better to replace the one that is kept."""
 
@@ -341,14 +344,14 @@ def _advance(before: Matter | None, holds: bool, now_s: float, rule: Rule) -> Ma
     """Return how a matter stands now that it is seen to hold or not; None: there is nothing to remember."""
     if before is None or before.phase is Phase.OVER:
         ordinal = 0 if before is None else before.ordinal
-        if not holds or (before is not None and now_s - before.held_s < rule.cooldown_s):
+        if not holds or (before is not None and now_s - before.held_s < rule.cooldown_s - _ROUNDING_S):
             return before
         before = Matter(Phase.PENDING, now_s, now_s, ordinal)
     if holds:
-        has_lasted = now_s - before.began_s >= rule.grace_s
+        has_lasted = now_s - before.began_s >= rule.grace_s - _ROUNDING_S
         phase = Phase.OPEN if has_lasted or before.phase is Phase.OPEN else Phase.PENDING
         return replace(before, phase=phase, held_s=now_s)
-    if now_s - before.held_s <= _PATIENCE_S:
+    if now_s - before.held_s <= _PATIENCE_S + _ROUNDING_S:
         return before
     if before.phase is Phase.OPEN:
         return Matter(Phase.OVER, before.began_s, before.held_s, before.ordinal + 1)

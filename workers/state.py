@@ -1,9 +1,10 @@
-"""What a camera's next turn needs from the last: tracks and evidence, packed into less than 4 KB.
+"""What a camera's next turn needs from the last: tracks, evidence and rules, packed into less than 8 KB.
 
 Layout, little endian: version (uint8), length of the epoch (uint8), epoch, has a time (uint8), media time (float64),
 next id (uint32), number of tracks (uint8); then per track: id, centre, speed, size, spread, seconds since its first and
 its last detection, hits, flags, score, three sums, seconds since its last look, looks, and size, sharpness and grey
-levels of its face and what the last look said of it (see `workers.relook`).
+levels of its face and what the last look said of it (see `workers.relook`); then the rules' part, see
+`workers.rulestate`.
 """
 
 from __future__ import annotations
@@ -17,38 +18,41 @@ from typing import Any
 from maskwatch.errors import WireError
 from maskwatch.types import Verdict
 from workers.relook import CELLS, Glance
+from workers.rounding import from_byte, to_byte
+from workers.rules import RuleState
+from workers.rulestate import pack_rules, unpack_rules
 from workers.track import MOST_TRACKS, Track, Tracks
 from workers.verdict import Evidence
 
 __all__ = ["CameraState", "pack_state", "unpack_state"]
 
-_VERSION = 2
+_VERSION = 3
 _HEAD = struct.Struct("<BdIB")
 _TRACK = struct.Struct(f"<I9f2fHBe3ffB4B{CELLS}s")
 _VERDICTS = tuple(Verdict)
 _MOST_EPOCH_BYTES = 64
 _OLDEST_S = 1e9
-_STEPS = 16
-"""A byte's steps from one size to its double: 4 % each, up to 60,000."""
 _HAS_GLANCE, _AGREED = 8, 16
 _NO_GLANCE = Glance(0.0, 0.0, bytes(CELLS), probabilities=(0.0, 0.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class CameraState:
-    """Tracks and evidence of one camera in one epoch.
+    """Tracks, evidence and matters of one camera in one epoch.
 
     Attributes:
         epoch: of the ingest's hold.
         tracks: all of them.
         evidence: by track id; a track without an entry was never looked at.
         glances: what faces looked like, by track id; a track without an entry was never classified.
+        rules: what the rules need to know.
     """
 
     epoch: str
     tracks: Tracks = field(default_factory=Tracks)
     evidence: Mapping[int, Evidence] = field(default_factory=dict)
     glances: Mapping[int, Glance] = field(default_factory=dict)
+    rules: RuleState = field(default_factory=RuleState)
 
 
 def pack_state(state: CameraState) -> bytes:
@@ -70,7 +74,8 @@ def pack_state(state: CameraState) -> bytes:
         _pack_track(track, state.evidence.get(track.track_id, Evidence()), state.glances.get(track.track_id), now_s)
         for track in state.tracks.items
     ]
-    return b"".join([bytes([_VERSION, len(epoch)]), epoch, head, *rows])
+    rules = pack_rules(state.rules, [track.track_id for track in state.tracks.items])
+    return b"".join([bytes([_VERSION, len(epoch)]), epoch, head, *rows, rules])
 
 
 def unpack_state(data: bytes) -> CameraState:
@@ -85,19 +90,20 @@ def unpack_state(data: bytes) -> CameraState:
             raise WireError(f"state: expected version {_VERSION}, received {version}; all tracks start afresh")
         epoch = data[2 : 2 + length].decode()
         has_time, now_s, next_id, count = _HEAD.unpack_from(data, 2 + length)
-        body = data[2 + length + _HEAD.size :]
-        if len(body) != count * _TRACK.size or count > MOST_TRACKS or not math.isfinite(now_s) or next_id < 1:
+        body, ends = data[2 + length + _HEAD.size :], count * _TRACK.size
+        if len(body) < ends or count > MOST_TRACKS or not math.isfinite(now_s) or next_id < 1:
             raise WireError(f"state: expected {count} tracks, received {len(body)} bytes; all tracks start afresh")
-        rows = [_unpack_track(values, now_s) for values in _TRACK.iter_unpack(body)]
+        rows = [_unpack_track(values, now_s) for values in _TRACK.iter_unpack(body[:ends])]
+        ids = [track.track_id for track, _, _ in rows]
+        rules = unpack_rules(body[ends:], ids)
     except (IndexError, struct.error, UnicodeDecodeError) as error:
         raise WireError(f"state: {len(data)} bytes that are no state ({error}); all tracks start afresh") from error
-    ids = [track.track_id for track, _, _ in rows]
     if len(set(ids)) != len(ids) or any(not 0 < one < next_id for one in ids):
         raise WireError(f"state: expected different ids from 1 to {next_id - 1}; all tracks start afresh")
     tracks = Tracks(now_s if has_time else None, next_id, tuple(track for track, _, _ in rows))
     evidence = {track.track_id: seen for track, seen, _ in rows if seen.looks}
     glances = {track.track_id: glance for track, _, glance in rows if glance is not None}
-    return CameraState(epoch, tracks, evidence, glances)
+    return CameraState(epoch, tracks, evidence, glances, rules)
 
 
 def _pack_track(track: Track, seen: Evidence, glance: Glance | None, now_s: float) -> bytes:
@@ -119,8 +125,8 @@ def _pack_track(track: Track, seen: Evidence, glance: Glance | None, now_s: floa
         *seen.sums,
         min(_OLDEST_S, now_s - seen.time_s),
         seen.looks,
-        _to_byte(face.size_px),
-        _to_byte(face.sharpness),
+        to_byte(face.size_px),
+        to_byte(face.sharpness),
         *(round(255 * min(1.0, max(0.0, value))) for value in face.probabilities[:2]),
         face.cells,
     )
@@ -130,7 +136,7 @@ def _unpack_track(values: tuple[Any, ...], now_s: float) -> tuple[Track, Evidenc
     x, y, vx, vy, width, height, pp, pv, vv, first_ago, seen_ago = values[1:12]
     hits, flags, score = int(values[12]), int(values[13]), values[14]
     first, second, third, look_ago = values[15:19]
-    size_px, sharpness, cells = _from_byte(values[20]), _from_byte(values[21]), values[24]
+    size_px, sharpness, cells = from_byte(values[20]), from_byte(values[21]), values[24]
     said = (values[22] / 255, values[23] / 255, max(0, 255 - values[22] - values[23]) / 255)
     if not all(map(math.isfinite, values[:-1])) or min(width, height, pp) <= 0 or vv < 0 or flags >= 2 * _AGREED:
         raise WireError("state: a track with impossible numbers; all tracks start afresh")
@@ -141,11 +147,3 @@ def _unpack_track(values: tuple[Any, ...], now_s: float) -> tuple[Track, Evidenc
     evidence = Evidence((first, second, third), int(values[19]), now_s - look_ago, _VERDICTS[flags >> 1 & 3])
     glance = Glance(size_px, sharpness, cells, bool(flags & _AGREED), said) if flags & _HAS_GLANCE else None
     return track, evidence, glance
-
-
-def _to_byte(value: float) -> int:
-    return min(255, round(_STEPS * math.log2(1.0 + max(0.0, value))))
-
-
-def _from_byte(value: int) -> float:
-    return float(2.0 ** (value / _STEPS) - 1.0)

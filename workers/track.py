@@ -23,7 +23,7 @@ from maskwatch.types import Detection
 __all__ = ["MOST_TRACKS", "Step", "Track", "TrackOptions", "Tracks", "advance", "close_all"]
 
 MOST_TRACKS = 50
-"""What fits into a camera's state of 4 KB."""
+"""What fits into a camera's state of 8 KB, beside what its rules need."""
 
 _FOUND_NOISE = 0.12
 """Standard deviation of a detected centre, in face sizes."""

@@ -37,8 +37,8 @@ from maskwatch.types import FrameResult, FrameStatus
 
 __all__ = ["MOST_STATE_BYTES", "FrameQueue"]
 
-MOST_STATE_BYTES = 4096
-"""Tracks of one camera; the state passes through a script, whose time is everybody's."""
+MOST_STATE_BYTES = 8192
+"""Tracks and open matters of one camera; the state passes through a script, whose time is everybody's."""
 
 _SHORTEST_WAIT_S = 0.05
 """Servers look at blocked clients ten times a second: less isn't kept, and 0 would wait for ever."""

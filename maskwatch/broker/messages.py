@@ -138,7 +138,7 @@ class Done:
         epoch: as taken.
         token: as taken.
         result: what the analysis says; its people, labels and closed tracks are what gets counted.
-        state: what the next turn of this camera needs, at most 4 KB.
+        state: what the next turn of this camera needs, at most 8 KB.
     """
 
     camera: str

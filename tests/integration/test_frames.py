@@ -112,7 +112,7 @@ def test_too_large_a_state_is_refused_with_the_cameras_name(each_redis: redis.Re
     (hold,) = held(each_redis, "lobby")
     queue.offer(offer(hold, 1))
     (taken,) = queue.take(1)
-    with pytest.raises(QueueError, match="camera lobby: expected at most 4096 bytes, received 4097"):
+    with pytest.raises(QueueError, match="camera lobby: expected at most 8192 bytes, received 8193"):
         queue.done([done(taken, state=b"x" * (MOST_STATE_BYTES + 1))])
     assert count(each_redis, "lobby").in_flight == 1
 

@@ -48,7 +48,7 @@ def watch(models: WorkerModels, video: Path, gate: MotionGate | None = None) -> 
                 [PipelineItem("camera", "epoch", TakenKind.FRAME, frame.media_time_s, jpeg=jpeg, state=state)]
             )
             state = output.state
-            assert len(state) < 4096
+            assert len(state) < 8192
             closed.update(output.result.closed)
             for person in output.result.people:
                 history = verdicts.setdefault(person.track_id, [])
