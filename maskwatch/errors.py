@@ -9,7 +9,12 @@ MaskwatchError
  |   |- DecodeError      these bytes are not the picture they claim to be
  |- QueueError           Redis answered with something that the queue can't accept
  |   |- BrokerDown       Redis can't be reached
+ |   |- StreamFull       the stream of records is at its limit
  |- WireError            a message in Redis has another form than this version writes
+ |- StoreError           the record of events can't be read or written
+ |   |- StoreDown        its database can't be reached, or has no room
+ |   |- RecordRefused    its database doesn't take what a record holds
+ |- BlobError            a picture can't be kept
  |- ModelError           a model can't be used
  |   |- ChecksumMismatch   the file isn't the one its manifest names
  |   |- LabelMismatch      its labels aren't the ones expected
@@ -22,6 +27,7 @@ A message says what, where, what was expected, what was received, and what to do
 from __future__ import annotations
 
 __all__ = [
+    "BlobError",
     "BrokerDown",
     "ChecksumMismatch",
     "ConfigError",
@@ -31,11 +37,15 @@ __all__ = [
     "MaskwatchError",
     "ModelError",
     "QueueError",
+    "RecordRefused",
     "ShapeError",
     "SourceAuthError",
     "SourceError",
     "SourceLost",
     "SourceUnsupported",
+    "StoreDown",
+    "StoreError",
+    "StreamFull",
     "WireError",
 ]
 
@@ -76,8 +86,28 @@ class BrokerDown(QueueError, ConnectionError):
     """Redis can't be reached, or didn't answer in time."""
 
 
+class StreamFull(QueueError):
+    """The stream of records is at its limit, because nobody records; what isn't added must not be committed."""
+
+
 class WireError(MaskwatchError, ValueError):
     """A message in Redis has another form than this version writes."""
+
+
+class StoreError(MaskwatchError):
+    """The record of events can't be read or written."""
+
+
+class StoreDown(StoreError, ConnectionError):
+    """The record's database can't be reached, is locked, or has no room; trying again later may help."""
+
+
+class RecordRefused(StoreError, ValueError):
+    """The record's database doesn't take what a record holds; trying again won't help."""
+
+
+class BlobError(MaskwatchError, OSError):
+    """A picture can't be kept."""
 
 
 class ModelError(MaskwatchError):

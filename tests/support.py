@@ -21,6 +21,7 @@ APT = {
     "chromium": "apt-get install -y chromium",
     "ffmpeg": "apt-get install -y ffmpeg",
     "redis-server": "apt-get install -y redis-server",
+    "postgresql": "apt-get install -y postgresql",
 }
 
 T = TypeVar("T")
@@ -32,6 +33,8 @@ def requires_debian(what: str) -> None:
         present = any(Path("/usr/lib").glob("*/girepository-1.0/GstRtspServer-1.0.typelib")) and bool(
             shutil.which("python3", path="/usr/bin")
         )
+    elif what == "postgresql":
+        present = postgres_programs() is not None
     else:
         present = shutil.which(what) is not None
     if present:
@@ -40,6 +43,12 @@ def requires_debian(what: str) -> None:
     if os.environ.get("MASKWATCH_REQUIRE_ALL") == "1":
         pytest.fail(message)
     pytest.skip(message)
+
+
+def postgres_programs() -> Path | None:
+    """Return the folder of Debian's newest PostgreSQL server, which isn't in PATH, or None."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
 
 
 def shared_path(relative: str) -> Path:

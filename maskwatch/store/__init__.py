@@ -1,0 +1,29 @@
+"""The record in SQL: events and tallies, for years; SQLite on one machine, PostgreSQL beyond."""
+
+from maskwatch.store.store import Store
+from maskwatch.store.values import (
+    By,
+    ComplianceRow,
+    EventFilter,
+    EventPage,
+    Purged,
+    Recorded,
+    Rejected,
+    Retention,
+    Tally,
+    wilson,
+)
+
+__all__ = [
+    "By",
+    "ComplianceRow",
+    "EventFilter",
+    "EventPage",
+    "Purged",
+    "Recorded",
+    "Rejected",
+    "Retention",
+    "Store",
+    "Tally",
+    "wilson",
+]

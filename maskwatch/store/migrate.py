@@ -1,0 +1,56 @@
+"""Brings the record's tables to this version's form."""
+
+from __future__ import annotations
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from maskwatch.errors import StoreError
+
+__all__ = ["newest_version", "upgrade", "version_of"]
+
+_LOCK = 0x6D61736B
+"""The number of PostgreSQL's advisory lock, so that two recorders that start together don't both make the tables."""
+
+
+def upgrade(connection: Connection) -> None:
+    """Make or change the tables, in the transaction of a connection that may write; nothing happens when all is new.
+
+    Raises:
+        StoreError: if a newer version of Maskwatch made them.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    found = version_of(connection)
+    known = {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise StoreError(
+            f"the record's tables are of version {found}, which this Maskwatch doesn't know "
+            f"(it knows {newest_version()}); run the newer Maskwatch that made them"
+        )
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def version_of(connection: Connection) -> str | None:
+    """Return the version of the tables, None when there are none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_version() -> str:
+    """Return the version that this Maskwatch makes."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "maskwatch.store:migrations")
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,133 @@
+"""Writes records: each once, however often it comes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+from maskwatch.errors import RecordRefused
+from maskwatch.events import Event, PersonClosed, Record
+from maskwatch.store.schema import QUARTER_S, CountedPerson, RecordedEvent, RejectedRecord, TallyRow
+from maskwatch.store.values import Recorded, Rejected
+
+__all__ = ["write"]
+
+_ROWS = 500
+"""Rows of one statement: PostgreSQL takes 65535 values, SQLite 32766, and an event has 16."""
+
+T = TypeVar("T")
+
+
+def write(
+    connection: Connection, records: Sequence[Record], rejected: Sequence[Rejected], now_utc: datetime
+) -> Recorded:
+    """Write records and what was set aside, in the transaction of a connection that may write.
+
+    Args:
+        connection: whose caller commits.
+        records: in any order; the first of several with one id counts.
+        rejected: what was set aside.
+        now_utc: when this is done; repeats of a person are known from here on until retention ends it.
+
+    Raises:
+        RecordRefused: if a text holds a NUL, which PostgreSQL can't keep.
+    """
+    events = {record.id: record for record in records if isinstance(record, Event)}
+    people = {record.id: record for record in records if isinstance(record, PersonClosed)}
+    for record in records:
+        _check(record)
+    # Everything is written in one order, so that two recorders with the same records wait for each other rather than
+    # in a circle.
+    new_events = _insert_new(connection, RecordedEvent, [_event_row(events[id_]) for id_ in sorted(events)])
+    new_people = _insert_new(
+        connection, CountedPerson, [{"id": id_, "recorded_utc": now_utc} for id_ in sorted(people)]
+    )
+    _add_tallies(connection, [people[id_] for id_ in new_people])
+    _insert_new(connection, RejectedRecord, [_rejected_row(one) for one in sorted(rejected, key=lambda one: one.id)])
+    new = len(new_events) + len(new_people)
+    return Recorded(len(new_events), len(new_people), len(records) - new, frozenset(new_events))
+
+
+def _insert_new(connection: Connection, table: type[Any], rows: Sequence[dict[str, Any]]) -> set[UUID]:
+    """Insert rows whose id isn't there and return those ids."""
+    new: set[UUID] = set()
+    for some in _in_parts(rows):
+        insert = _insert(connection, table).values(some).on_conflict_do_nothing(index_elements=["id"])
+        new |= set(connection.execute(insert.returning(table.id)).scalars())
+    return new
+
+
+def _add_tallies(connection: Connection, people: Sequence[PersonClosed]) -> None:
+    sums = Counter((_minute(one.time_utc), one.camera, one.zone, one.verdict.value) for one in people)
+    rows = [
+        {
+            "minute_utc": minute,
+            "camera": camera,
+            "zone": zone,
+            "verdict": verdict,
+            "quarter": int(minute.timestamp()) // QUARTER_S,
+            "people": count,
+        }
+        for (minute, camera, zone, verdict), count in sorted(sums.items())
+    ]
+    for some in _in_parts(rows):
+        insert = _insert(connection, TallyRow).values(some)
+        more = insert.on_conflict_do_update(
+            index_elements=["minute_utc", "camera", "zone", "verdict"],
+            set_={"people": TallyRow.people + insert.excluded.people},
+        )
+        connection.execute(more)
+
+
+def _insert(connection: Connection, table: type[Any]) -> Any:
+    """Return an INSERT that knows ON CONFLICT; both databases have it, each with its own class for it."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _in_parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(rows), _ROWS):
+        yield rows[start : start + _ROWS]
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def _event_row(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "kind": event.kind.value,
+        "camera": event.camera,
+        "epoch": event.epoch,
+        "zone": event.zone,
+        "rule": event.rule,
+        "severity": event.severity.value,
+        "time_utc": event.time_utc,
+        "track_id": event.track_id,
+        "duration_s": event.duration_s,
+        "verdict": None if event.verdict is None else event.verdict.value,
+        "looks": event.looks,
+        "scores": list(event.scores),
+        "people": event.people,
+        "note": event.note,
+        "snapshot": event.snapshot,
+    }
+
+
+def _rejected_row(one: Rejected) -> dict[str, Any]:
+    # PostgreSQL keeps no NUL in a text; a reason may quote one.
+    return {"id": one.id, "time_utc": one.time_utc, "reason": one.reason.replace("\0", "?"), "data": one.data}
+
+
+def _check(record: Record) -> None:
+    texts = [record.camera, record.zone]
+    if isinstance(record, Event):
+        texts += [record.epoch, record.rule, record.note, record.snapshot or ""]
+    if any("\0" in text for text in texts):
+        raise RecordRefused(f"record {record.id}: expected texts without NUL characters, received one with")
