@@ -23,7 +23,7 @@ _LOST_S = 10.0
 _RECLAIM_S = 6.0
 """After the start: what the book has under this name by then is of the process that was killed before."""
 
-_TUNABLE = frozenset({"width", "fps", "motion", "detector", "profile", "on", "timeout_s"})
+_TUNABLE = frozenset({"width", "fps", "motion", "detector", "profile", "on", "timeout_s", "zones", "rules", "privacy"})
 """Settings that take effect without opening the source again."""
 
 Hire = Callable[[Hold, CameraSettings], Camera]
@@ -261,4 +261,7 @@ def _info(name: str, camera: CameraSettings) -> CameraInfo:
         detector=camera.detector,
         profile=camera.profile,
         on=camera.on,
+        snapshots=camera.privacy.snapshots,
+        zones=camera.zone_values,
+        rules=camera.rule_values,
     )

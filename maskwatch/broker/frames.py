@@ -33,7 +33,7 @@ from maskwatch.broker.messages import (
 from maskwatch.broker.script import Argument, read_script, with_script
 from maskwatch.broker.transaction import Line
 from maskwatch.errors import QueueError, WireError
-from maskwatch.types import FrameResult, FrameStatus
+from maskwatch.types import FrameStatus
 
 __all__ = ["MOST_STATE_BYTES", "FrameQueue"]
 
@@ -171,7 +171,7 @@ class FrameQueue:
         for item in items:
             outcome = "analysed" if item.result.status is FrameStatus.OK else "decode_error"
             result = wire.pack_result(item.result)
-            args += [item.camera, item.epoch, item.token, outcome, result, item.state, _counts(item.result)]
+            args += [item.camera, item.epoch, item.token, outcome, result, item.state, _counts(item)]
         with translated(self._client, "finishing a batch"):
             answers = self._line.run_script("done", [keys.LEASES], args)
         return [_DONE_STATUS[answer] for answer in answers]
@@ -238,7 +238,8 @@ def _info(data: bytes, where: str) -> CameraInfo:
     return wire.unpack_info(data, where)
 
 
-def _counts(result: FrameResult) -> str:
+def _counts(item: Done) -> str:
+    result = item.result
     numbers = dict.fromkeys(keys.PRESENT, 0)
     for person in result.people:
         numbers[f"present:{person.verdict.value}"] += 1
@@ -248,4 +249,7 @@ def _counts(result: FrameResult) -> str:
     for verdict in result.closed:
         closed = f"people:{verdict.value}"
         numbers[closed] = numbers.get(closed, 0) + 1
+    for kind in item.events:
+        event = f"events:{kind.value}"
+        numbers[event] = numbers.get(event, 0) + 1
     return " ".join([f"{field}={number}" for field, number in numbers.items()])

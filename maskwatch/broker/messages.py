@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from maskwatch.types import CameraState, CameraStatus, DropReason, FrameResult, Profile
+from maskwatch.types import CameraState, CameraStatus, DropReason, EventKind, FrameResult, Profile, Snapshots
+from maskwatch.zones import Rule, Zone
 
 __all__ = [
     "CameraInfo",
@@ -36,6 +37,9 @@ class CameraInfo:
         detector: name of the face detector.
         profile: how much work the detector is given.
         on: the only ingest that may hold it, or None.
+        snapshots: which pictures of its events may be kept.
+        zones: named parts of its picture.
+        rules: what is reported of it.
     """
 
     name: str
@@ -46,6 +50,9 @@ class CameraInfo:
     detector: str = "maskwatch"
     profile: Profile = Profile.ACCURATE
     on: str | None = None
+    snapshots: Snapshots = Snapshots.NONE
+    zones: tuple[Zone, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,7 @@ class Done:
         token: as taken.
         result: what the analysis says; its people, labels and closed tracks are what gets counted.
         state: what the next turn of this camera needs, at most 8 KB.
+        events: kinds of the events that this turn brought; counted when it is accepted.
     """
 
     camera: str
@@ -146,6 +154,7 @@ class Done:
     token: str
     result: FrameResult
     state: bytes
+    events: tuple[EventKind, ...] = ()
 
 
 class DoneStatus(StrEnum):

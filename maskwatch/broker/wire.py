@@ -6,16 +6,10 @@ Everything that is read is checked, since another version of Maskwatch may have 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, TypeVar
 
-import msgpack
-
+from maskwatch.broker.fields import VERSION, Fields, finite, pack
 from maskwatch.broker.messages import CameraInfo, ProcessInfo
-from maskwatch.errors import WireError
 from maskwatch.types import (
     LABELS,
     CameraState,
@@ -25,8 +19,11 @@ from maskwatch.types import (
     MaskLabel,
     Person,
     Profile,
+    Severity,
+    Snapshots,
     Verdict,
 )
+from maskwatch.zones import DAYS, MOST_RULES, Rule, Schedule, Zone
 
 __all__ = [
     "VERSION",
@@ -43,15 +40,9 @@ __all__ = [
     "unpack_status",
 ]
 
-VERSION = 2
-"""Raised whenever a message changes its form; a reader takes its own version only."""
-
 _MOST_PEOPLE = 10_000
 _MOST_MODELS = 100
-_LONGEST_TEXT = 4096
-
-E = TypeVar("E", bound=StrEnum)
-T = TypeVar("T")
+_MOST_CORNERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +64,7 @@ def pack_meta(meta: FrameMeta) -> bytes:
     Raises:
         WireError: if a number in it is infinite or none.
     """
-    return _pack("frame", [*map(int, meta.size_wh), _finite("media time", meta.media_time_s)])
+    return pack("frame", [*map(int, meta.size_wh), finite("media time", meta.media_time_s)])
 
 
 def unpack_meta(data: bytes, where: str) -> FrameMeta:
@@ -86,7 +77,7 @@ def unpack_meta(data: bytes, where: str) -> FrameMeta:
     Raises:
         WireError: if it has another form.
     """
-    fields = _Fields.of("frame", data, where, 3)
+    fields = Fields.of("frame", data, where, 3)
     return FrameMeta(size_wh=(fields.whole(), fields.whole()), media_time_s=fields.number())
 
 
@@ -96,17 +87,20 @@ def pack_info(info: CameraInfo) -> bytes:
     Raises:
         WireError: if a number in it is infinite or none.
     """
-    return _pack(
+    return pack(
         "camera",
         [
             info.name,
             info.source,
             info.enabled,
-            _finite("fps", info.fps),
+            finite("fps", info.fps),
             int(info.width),
             info.detector,
             info.profile.value,
             info.on,
+            info.snapshots.value,
+            [_zone_fields(zone) for zone in info.zones],
+            [_rule_fields(rule) for rule in info.rules],
         ],
     )
 
@@ -117,7 +111,7 @@ def unpack_info(data: bytes, where: str) -> CameraInfo:
     Raises:
         WireError: if they have another form.
     """
-    fields = _Fields.of("camera", data, where, 8)
+    fields = Fields.of("camera", data, where, 11)
     return CameraInfo(
         name=fields.text(),
         source=fields.text(),
@@ -127,6 +121,9 @@ def unpack_info(data: bytes, where: str) -> CameraInfo:
         detector=fields.text(),
         profile=fields.one_of(Profile),
         on=fields.optional(fields.text),
+        snapshots=fields.one_of(Snapshots),
+        zones=tuple(_zone(zone) for zone in fields.lists(3, MOST_RULES)),
+        rules=tuple(_rule(rule) for rule in fields.lists(10, MOST_RULES)),
     )
 
 
@@ -136,14 +133,14 @@ def pack_status(status: CameraStatus) -> bytes:
     Raises:
         WireError: if a number in it is infinite or none.
     """
-    return _pack(
+    return pack(
         "status",
         [
             status.state.value,
             status.reason,
-            _finite("since", status.since_utc),
-            None if status.packet_age_s is None else _finite("packet age", status.packet_age_s),
-            _finite("captured fps", status.captured_fps),
+            finite("since", status.since_utc),
+            None if status.packet_age_s is None else finite("packet age", status.packet_age_s),
+            finite("captured fps", status.captured_fps),
             int(status.reconnects),
             *map(int, status.size_wh),
             status.holder,
@@ -159,7 +156,7 @@ def unpack_status(data: bytes, where: str) -> CameraStatus:
     Raises:
         WireError: if it has another form.
     """
-    fields = _Fields.of("status", data, where, 11)
+    fields = Fields.of("status", data, where, 11)
     return CameraStatus(
         state=fields.one_of(CameraState),
         reason=fields.text(),
@@ -176,7 +173,7 @@ def unpack_status(data: bytes, where: str) -> CameraStatus:
 
 def pack_process(info: ProcessInfo) -> bytes:
     """Write what a process says of itself; its age isn't part of it."""
-    return _pack("process", [info.kind, info.name, info.address, info.host, info.engine, list(info.models)])
+    return pack("process", [info.kind, info.name, info.address, info.host, info.engine, list(info.models)])
 
 
 def unpack_process(data: bytes, where: str, age_s: float = 0.0) -> ProcessInfo:
@@ -185,7 +182,7 @@ def unpack_process(data: bytes, where: str, age_s: float = 0.0) -> ProcessInfo:
     Raises:
         WireError: if it has another form.
     """
-    fields = _Fields.of("process", data, where, 6)
+    fields = Fields.of("process", data, where, 6)
     return ProcessInfo(
         kind=fields.text(),
         name=fields.text(),
@@ -206,10 +203,10 @@ def pack_result(result: FrameResult) -> bytes:
     people = [
         [
             int(person.track_id),
-            *(_finite("box", edge) for edge in person.box_unit),
-            _finite("score", person.score),
+            *(finite("box", edge) for edge in person.box_unit),
+            finite("score", person.score),
             None if person.label is None else person.label.value,
-            [_finite("probability", p) for p in person.probabilities],
+            [finite("probability", p) for p in person.probabilities],
             person.verdict.value,
             bool(person.seen),
         ]
@@ -217,7 +214,7 @@ def pack_result(result: FrameResult) -> bytes:
     ]
     closed = [verdict.value for verdict in result.closed]
     names = [result.model, result.note, result.detector]
-    return _pack("result", [result.status.value, *map(int, result.size_wh), people, closed, *names])
+    return pack("result", [result.status.value, *map(int, result.size_wh), people, closed, *names])
 
 
 def unpack_result(data: bytes, where: str) -> FrameResult:
@@ -226,7 +223,7 @@ def unpack_result(data: bytes, where: str) -> FrameResult:
     Raises:
         WireError: if it has another form.
     """
-    fields = _Fields.of("result", data, where, 8)
+    fields = Fields.of("result", data, where, 8)
     return FrameResult(
         status=fields.one_of(FrameStatus),
         size_wh=(fields.whole(), fields.whole()),
@@ -238,7 +235,46 @@ def unpack_result(data: bytes, where: str) -> FrameResult:
     )
 
 
-def _person(fields: _Fields) -> Person:
+def _zone_fields(zone: Zone) -> list[object]:
+    return [zone.name, zone.is_ignored, [finite("corner", value) for point in zone.polygon_unit for value in point]]
+
+
+def _zone(fields: Fields) -> Zone:
+    name, is_ignored = fields.text(), fields.truth()
+    values = fields.each(_MOST_CORNERS * 2, lambda one: one.number())
+    return Zone(name, tuple(zip(values[::2], values[1::2], strict=False)), is_ignored)
+
+
+def _rule_fields(rule: Rule) -> list[object]:
+    schedule = rule.schedule
+    hours = [[list(schedule.days), schedule.start_min, schedule.end_min, schedule.timezone]] if schedule else []
+    return [
+        rule.name, rule.zone, rule.requires_mask, rule.crowd, hours, rule.looks_of, rule.looks_at_least,
+        finite("grace", rule.grace_s), finite("cool-down", rule.cooldown_s), rule.severity.value,
+    ]  # fmt: skip
+
+
+def _rule(fields: Fields) -> Rule:
+    return Rule(
+        name=fields.text(),
+        zone=fields.text(),
+        requires_mask=fields.truth(),
+        crowd=fields.optional(fields.whole),
+        schedule=next((_schedule(one) for one in fields.lists(4, 1)), None),
+        looks_of=fields.whole(),
+        looks_at_least=fields.whole(),
+        grace_s=fields.number(),
+        cooldown_s=fields.number(),
+        severity=fields.one_of(Severity),
+    )
+
+
+def _schedule(fields: Fields) -> Schedule:
+    days = fields.each(len(DAYS), lambda one: one.whole())
+    return Schedule(tuple(days), fields.whole(), fields.whole(), fields.text())
+
+
+def _person(fields: Fields) -> Person:
     return Person(
         track_id=fields.whole(),
         box_unit=(fields.number(), fields.number(), fields.number(), fields.number()),
@@ -248,129 +284,3 @@ def _person(fields: _Fields) -> Person:
         verdict=fields.one_of(Verdict),
         seen=fields.truth(),
     )
-
-
-def _finite(what: str, value: float) -> float:
-    """Return a number as msgpack knows it; one that no reader would take is refused where it is made."""
-    number = float(value)
-    if not math.isfinite(number):
-        raise WireError(f"{what}: expected a finite number, received {number}")
-    return number
-
-
-def _pack(kind: str, fields: Sequence[object]) -> bytes:
-    packed = msgpack.packb([VERSION, kind, *fields])
-    assert isinstance(packed, bytes)
-    return packed
-
-
-class _Fields:
-    """The fields of one message, taken from front to back, each checked."""
-
-    def __init__(self, values: Sequence[object], where: str) -> None:
-        self._values = values
-        self._where = where
-        self._at = 0
-
-    @classmethod
-    def of(cls, kind: str, data: bytes, where: str, count: int) -> _Fields:
-        """Open a message.
-
-        Args:
-            kind: which one is expected.
-            data: the bytes.
-            where: whose it is, for the error.
-            count: how many fields it has.
-        """
-        what = f"{kind} of {where}"
-        try:
-            message: Any = msgpack.unpackb(data, strict_map_key=True)
-        except (ValueError, TypeError, msgpack.exceptions.UnpackException, RecursionError) as error:
-            raise WireError(f"{what}: expected msgpack, received {len(data)} other bytes ({error})") from error
-        if not isinstance(message, list) or len(message) < 2:
-            raise WireError(f"{what}: expected a list that begins with version and kind, received {_short(message)}")
-        if message[0] != VERSION:
-            raise WireError(
-                f"{what}: expected version {VERSION}, received {_short(message[0])}; "
-                "run the same version of Maskwatch everywhere"
-            )
-        if message[1] != kind or len(message) != 2 + count:
-            raise WireError(
-                f"{what}: expected kind {kind!r} with {count} fields, "
-                f"received kind {_short(message[1])} with {len(message) - 2}"
-            )
-        return cls(message[2:], what)
-
-    def text(self) -> str:
-        """Take a string."""
-        value = self._next()
-        if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
-            raise self._wrong("a string", value)
-        return value
-
-    def truth(self) -> bool:
-        """Take a boolean."""
-        value = self._next()
-        if not isinstance(value, bool):
-            raise self._wrong("true or false", value)
-        return value
-
-    def whole(self) -> int:
-        """Take an integer that isn't negative."""
-        value = self._next()
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise self._wrong("an integer >= 0", value)
-        return value
-
-    def number(self) -> float:
-        """Take a finite float."""
-        value = self._next()
-        if not isinstance(value, float) or not math.isfinite(value):
-            raise self._wrong("a finite float", value)
-        return value
-
-    def one_of(self, values: type[E]) -> E:
-        """Take a member of an enumeration."""
-        value = self._next()
-        try:
-            return values(str(value))
-        except ValueError:
-            raise self._wrong("one of " + ", ".join(values), value) from None
-
-    def optional(self, take: Callable[[], T]) -> T | None:
-        """Take a field that may be empty."""
-        if self._at < len(self._values) and self._values[self._at] is None:
-            self._at += 1
-            return None
-        return take()
-
-    def each(self, most: int, take: Callable[[_Fields], T]) -> list[T]:
-        """Take a list of single fields."""
-        value = self._next()
-        if not isinstance(value, list) or len(value) > most:
-            raise self._wrong(f"a list of at most {most}", value)
-        inner = _Fields(value, f"{self._where}, field {self._at}")
-        return [take(inner) for _ in value]
-
-    def lists(self, count: int, most: int) -> list[_Fields]:
-        """Take a list of lists with `count` fields each."""
-        value = self._next()
-        if not isinstance(value, list) or len(value) > most:
-            raise self._wrong(f"a list of at most {most}", value)
-        for one in value:
-            if not isinstance(one, list) or len(one) != count:
-                raise self._wrong(f"a list of lists with {count} fields", value)
-        return [_Fields(one, f"{self._where}, field {self._at}") for one in value]
-
-    def _next(self) -> object:
-        value = self._values[self._at]
-        self._at += 1
-        return value
-
-    def _wrong(self, expected: str, received: object) -> WireError:
-        return WireError(f"{self._where}, field {self._at}: expected {expected}, received {_short(received)}")
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

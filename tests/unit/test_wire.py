@@ -22,8 +22,11 @@ from maskwatch.types import (
     MaskLabel,
     Person,
     Profile,
+    Severity,
+    Snapshots,
     Verdict,
 )
+from maskwatch.zones import Rule, Schedule, Zone
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 sizes = st.tuples(st.integers(0, 30_000), st.integers(0, 30_000))
@@ -59,6 +62,30 @@ statuses = st.builds(
     size_wh=sizes,
     holder=texts,
 )
+units = st.floats(0, 1)
+zones = st.builds(
+    Zone, name=texts, polygon_unit=st.lists(st.tuples(units, units), max_size=5).map(tuple), is_ignored=st.booleans()
+)
+schedules = st.builds(
+    Schedule,
+    days=st.lists(st.integers(0, 6), max_size=7).map(tuple),
+    start_min=st.integers(0, 1439),
+    end_min=st.integers(0, 1440),
+    timezone=texts,
+)
+rules = st.builds(
+    Rule,
+    name=texts,
+    zone=texts,
+    requires_mask=st.booleans(),
+    crowd=st.none() | st.integers(1, 1000),
+    schedule=st.none() | schedules,
+    looks_of=st.integers(1, 16),
+    looks_at_least=st.integers(1, 16),
+    grace_s=st.floats(0, 3600),
+    cooldown_s=st.floats(0, 86400),
+    severity=st.sampled_from(Severity),
+)
 infos = st.builds(
     CameraInfo,
     name=texts,
@@ -69,6 +96,9 @@ infos = st.builds(
     detector=texts,
     profile=st.sampled_from(Profile),
     on=st.none() | texts,
+    snapshots=st.sampled_from(Snapshots),
+    zones=st.lists(zones, max_size=3).map(tuple),
+    rules=st.lists(rules, max_size=3).map(tuple),
 )
 processes = st.builds(
     ProcessInfo, kind=texts, name=texts, address=texts, host=texts, engine=texts, models=st.tuples(texts, texts)
@@ -167,7 +197,7 @@ def test_truncated_message_is_refused(kind: str) -> None:
 def test_message_of_another_version_names_both(kind: str) -> None:
     message = msgpack.unpackb(SAMPLES[kind])
     message[0] = 7
-    with pytest.raises(WireError, match="expected version 2, received 7; run the same version"):
+    with pytest.raises(WireError, match="expected version 3, received 7; run the same version"):
         READERS[kind](msgpack.packb(message), "camera lobby")
 
 
