@@ -22,6 +22,11 @@ All keys begin with one hash tag, so that they live in one slot of a Redis Clust
     {mw}:latency        hash    histogram, capture to result
     {mw}:wait           hash    histogram, offer to take
     {mw}:removed        hash    sums of the counters of cameras that are gone
+    {mw}:snapshot:NAME  string  a picture of an event on its way to the recorder
+
+and on the durable server:
+
+    {mw}:records        stream  what isn't recorded yet, each entry one record in the field `r`
 """
 
 from __future__ import annotations
@@ -44,12 +49,14 @@ __all__ = [
     "PROCESSES",
     "PROCESS_INFOS",
     "READY",
+    "RECORDS",
     "REMOVED",
     "WAIT",
     "camera_key",
     "lua_names",
     "next_key",
     "shown_key",
+    "snapshot_key",
     "staged_key",
     "taken_key",
 ]
@@ -75,6 +82,8 @@ BELL = TAG + "bell"
 LATENCY = TAG + "latency"
 WAIT = TAG + "wait"
 REMOVED = TAG + "removed"
+SNAPSHOT = TAG + "snapshot:"
+RECORDS = TAG + "records"
 
 CAPTURED = "captured"
 ANALYSED = "analysed"
@@ -119,6 +128,11 @@ def taken_key(camera: str) -> str:
 def shown_key(camera: str) -> str:
     """Return the key of the newest analysed picture."""
     return SHOWN + camera
+
+
+def snapshot_key(name: str) -> str:
+    """Return the key of an event's picture on its way to the recorder."""
+    return SNAPSHOT + name
 
 
 def lua_names() -> dict[str, str]:
