@@ -21,7 +21,10 @@ from maskwatch.media import decode_jpeg
 from maskwatch.types import LABELS, Detection, FrameResult, FrameStatus, MaskLabel, Person, Profile, Verdict
 from models.crop import MIN_FACE_PX, MIN_SHARPNESS, FaceQuality, crop_faces, face_quality
 from models.detectors import Detector
+from workers.items import PipelineItem, PipelineOutput
+from workers.judging import judge, judge_end, sightings
 from workers.relook import Glance, RelookOptions, glanced, glimpse, needs_look
+from workers.rules import RuleState, Sighting
 from workers.state import CameraState, pack_state, unpack_state
 from workers.track import Step, Track, TrackOptions, Tracks, advance, close_all
 from workers.verdict import Evidence, VerdictOptions, look_weight, vote
@@ -61,50 +64,6 @@ class PipelineOptions:
     min_face_px: float = MIN_FACE_PX
     min_sharpness: float = MIN_SHARPNESS
     relook: RelookOptions | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PipelineItem:
-    """A camera's turn.
-
-    Attributes:
-        camera: whose.
-        epoch: tracks of another one are closed.
-        kind: a frame, or the end of all tracks.
-        media_time_s: seconds within the epoch.
-        jpeg: the picture, unless `frame_bgr` is given.
-        frame_bgr: (H, W, 3) uint8; not modified.
-        state: what the camera's last turn left, or empty; ignored when the camera had a turn earlier in the batch.
-        detector: name of the face detector.
-        profile: how much work the detector is given.
-    """
-
-    camera: str
-    epoch: str
-    kind: TakenKind
-    media_time_s: float
-    jpeg: bytes = b""
-    frame_bgr: UInt8Array | None = None
-    state: bytes = b""
-    detector: str = "maskwatch"
-    profile: Profile = Profile.ACCURATE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PipelineOutput:
-    """What came of a turn.
-
-    Attributes:
-        camera: whose.
-        result: what the analysis says.
-        state: for the camera's next turn, less than 8 KB.
-        frame_bgr: the picture, or None when there was none.
-    """
-
-    camera: str
-    result: FrameResult
-    state: bytes
-    frame_bgr: UInt8Array | None
 
 
 @dataclass(slots=True, eq=False)
@@ -293,26 +252,46 @@ class Pipeline:
     def _conclude(self, turns: Sequence[_Turn]) -> list[PipelineOutput]:
         """Vote, judge, and pack what the next turn needs."""
         outputs = []
-        evidence: dict[str, Mapping[int, Evidence]] = {}
-        glances: dict[str, Mapping[int, Glance]] = {}
+        latest: dict[str, CameraState] = {}
         for turn in turns:
             item, before, step = turn.item, turn.before, turn.step
             assert before is not None
             assert step is not None
-            held = evidence.get(item.camera, before.evidence)
-            closed = _verdicts(turn.ended, held)
-            known = dict(held) if before.epoch == item.epoch else {}
+            held = latest.get(item.camera, before)
+            closed = _verdicts(turn.ended, held.evidence)
+            last = judge_end(held.rules, before.epoch, item, closed)
+            known = dict(held.evidence) if before.epoch == item.epoch else {}
             self._vote(turn, step, known)
-            closed += _verdicts(step.closed, known)
+            gone = _verdicts(step.closed, known)
             alive = {track.track_id for track in step.tracks.items}
-            evidence[item.camera] = {one: seen for one, seen in known.items() if one in alive}
-            looked = self._glances(turn, step, glances.get(item.camera, before.glances), known)
-            glances[item.camera] = {one: glance for one, glance in looked.items() if one in alive}
-            state = CameraState(item.epoch, step.tracks, evidence[item.camera], glances[item.camera])
+            evidence = {one: seen for one, seen in known.items() if one in alive}
+            looked = self._glances(turn, step, held.glances, known)
+            glances = {one: glance for one, glance in looked.items() if one in alive}
+            state = CameraState(item.epoch, step.tracks, evidence, glances)
+            rules = held.rules if before.epoch == item.epoch else RuleState()
+            outcome = judge(rules, item, self._sightings(turn, state), state.tracks, gone)
+            latest[item.camera] = state = replace(state, rules=outcome.state)
             outputs.append(
-                PipelineOutput(item.camera, self._result(turn, state, closed), pack_state(state), turn.frame_bgr)
+                PipelineOutput(
+                    item.camera,
+                    self._result(turn, state, (*closed.values(), *gone.values())),
+                    pack_state(state),
+                    turn.frame_bgr,
+                    (*last.records, *outcome.records),
+                    outcome.wishes,
+                    turn.detections,
+                )
             )
         return outputs
+
+    def _sightings(self, turn: _Turn, state: CameraState) -> tuple[Sighting, ...]:
+        """Return what the rules see of a turn; of a picture that couldn't be analysed they see nothing."""
+        if turn.frame_bgr is None or turn.note or turn.step is None or turn.item.wall_time_utc is None:
+            return ()
+        looks = {one: turn.looks[at][0] if at in turn.looks else () for one, at in turn.step.found.items()}
+        size_wh = (turn.frame_bgr.shape[1], turn.frame_bgr.shape[0])
+        shown_s = self._options.track.shown_s
+        return sightings(state.tracks, looks, state.evidence, turn.item.zones, size_wh, shown_s)
 
     def _vote(self, turn: _Turn, step: Step, known: dict[int, Evidence]) -> None:
         for track_id, at in step.found.items():
@@ -366,8 +345,8 @@ def _read_state(data: bytes, epoch: str) -> CameraState:
         return CameraState(epoch)
 
 
-def _verdicts(track_ids: Sequence[int], evidence: Mapping[int, Evidence]) -> tuple[Verdict, ...]:
-    return tuple(evidence[one].verdict if one in evidence else Verdict.UNKNOWN for one in track_ids)
+def _verdicts(track_ids: Sequence[int], evidence: Mapping[int, Evidence]) -> dict[int, Verdict]:
+    return {one: evidence[one].verdict if one in evidence else Verdict.UNKNOWN for one in track_ids}
 
 
 def _person(

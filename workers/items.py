@@ -1,0 +1,73 @@
+"""What goes into the pipeline and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from maskwatch.arrays import UInt8Array
+from maskwatch.broker.messages import TakenKind
+from maskwatch.events import Record
+from maskwatch.types import Detection, FrameResult, Profile, Snapshots
+from maskwatch.zones import Rule, Zone
+from workers.rules import Wish
+
+__all__ = ["PipelineItem", "PipelineOutput"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PipelineItem:
+    """A camera's turn.
+
+    Attributes:
+        camera: whose.
+        epoch: tracks of another one are closed.
+        kind: a frame, or the end of all tracks.
+        media_time_s: seconds within the epoch.
+        jpeg: the picture, unless `frame_bgr` is given.
+        frame_bgr: (H, W, 3) uint8; not modified.
+        state: what the camera's last turn left, or empty; ignored when the camera had a turn earlier in the batch.
+        detector: name of the face detector.
+        profile: how much work the detector is given.
+        zones: of the camera.
+        rules: of the camera.
+        snapshots: which pictures of violations may be kept.
+        wall_time_utc: when it was captured, with a time zone; None: no records are wanted.
+    """
+
+    camera: str
+    epoch: str
+    kind: TakenKind
+    media_time_s: float
+    jpeg: bytes = b""
+    frame_bgr: UInt8Array | None = None
+    state: bytes = b""
+    detector: str = "maskwatch"
+    profile: Profile = Profile.ACCURATE
+    zones: tuple[Zone, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    snapshots: Snapshots = Snapshots.NONE
+    wall_time_utc: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PipelineOutput:
+    """What came of a turn.
+
+    Attributes:
+        camera: whose.
+        result: what the analysis says.
+        state: for the camera's next turn, less than 8 KB.
+        frame_bgr: the picture, or None when there was none.
+        records: to keep before this turn is finished: events, and people who have gone.
+        wishes: pictures of this frame that belong to them.
+        faces: everything in the picture that may be a face, poor detections included.
+    """
+
+    camera: str
+    result: FrameResult
+    state: bytes
+    frame_bgr: UInt8Array | None
+    records: tuple[Record, ...] = ()
+    wishes: tuple[Wish, ...] = ()
+    faces: tuple[Detection, ...] = ()
