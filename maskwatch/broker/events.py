@@ -6,7 +6,6 @@ is acknowledged is removed at once, so the stream holds exactly what isn't recor
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +14,14 @@ from typing import Any
 import redis
 from redis.exceptions import ResponseError
 
+from maskwatch.blobs import KEY_PATTERN
 from maskwatch.broker import keys
 from maskwatch.broker.connect import LONGEST_WAIT_S, address_of, translated
 from maskwatch.broker.script import run_script
 from maskwatch.errors import QueueError, StreamFull
 from maskwatch.events import Record, pack_record
 
-__all__ = ["SNAPSHOT_KEY_PATTERN", "Backlog", "Entry", "EventLog", "Snapshots"]
+__all__ = ["Backlog", "Entry", "EventLog", "Snapshots"]
 
 _GROUP = "recorder"
 _CLAIM_AFTER_S = 30.0
@@ -29,9 +29,6 @@ _CLAIM_AFTER_S = 30.0
 _FORGET_AFTER_S = 3600.0
 _MOST_AT_ONCE = 1000
 """Of one script or read, so that nobody else waits long for the server."""
-
-SNAPSHOT_KEY_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-"""Safe as a key and as a file's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +218,7 @@ class Snapshots:
         Raises:
             QueueError: if the key isn't safe as a file's name.
         """
-        if SNAPSHOT_KEY_PATTERN.fullmatch(key) is None:
+        if KEY_PATTERN.fullmatch(key) is None:
             raise QueueError(f"snapshot {key[:60]!r}: expected letters, digits, -, _ and . as a name, at most 128")
         with translated(self._client, "leaving a snapshot"):
             self._client.set(keys.snapshot_key(key), jpeg, px=max(1, round(ttl_s * 1000)))
