@@ -15,11 +15,13 @@ from maskwatch.settings.model import (
     WorkerSettings,
 )
 from maskwatch.settings.part import Part
+from maskwatch.settings.record import BlobsSettings, StoreSettings
 from maskwatch.settings.rules import EvidenceSettings, PrivacySettings, RuleSettings, ScheduleSettings, ZoneSettings
 from maskwatch.settings.source import Source, SourceKind, parse_source, scrub
 
 __all__ = [
     "CAMERA_NAME_PATTERN",
+    "BlobsSettings",
     "CameraSettings",
     "EvidenceSettings",
     "LogSettings",
@@ -35,6 +37,7 @@ __all__ = [
     "Settings",
     "Source",
     "SourceKind",
+    "StoreSettings",
     "WebSettings",
     "WorkerSettings",
     "ZoneSettings",

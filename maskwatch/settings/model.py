@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from maskwatch.settings.part import Part
+from maskwatch.settings.record import BlobsSettings, StoreSettings
 from maskwatch.settings.rules import (
     NAME_PATTERN,
     PrivacySettings,
@@ -224,6 +225,8 @@ class Settings(Part):
     cameras: dict[Annotated[str, Field(pattern=CAMERA_NAME_PATTERN)], CameraSettings] = Field(default_factory=dict)
     models: ModelsSettings = Field(default_factory=ModelsSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    blobs: BlobsSettings = Field(default_factory=BlobsSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     log: LogSettings = Field(default_factory=LogSettings)
@@ -240,6 +243,23 @@ class Settings(Part):
         if self.models.dir is not None:
             return Path(os.path.abspath(self.base / self.models.dir.expanduser()))
         return Path(os.path.abspath(self.state_dir.expanduser())) / "models"
+
+    @property
+    def record_url(self) -> str:
+        """The record's database, a file's path absolute; holds the password, so it is never to be shown."""
+        if self.store.url is None:
+            return f"sqlite:///{Path(os.path.abspath(self.state_dir.expanduser())) / 'record.db'}"
+        url = self.store.url.get_secret_value()
+        if not url.startswith("sqlite:///"):
+            return url
+        return "sqlite:///" + os.path.abspath(self.base / Path(url.removeprefix("sqlite:///")).expanduser())
+
+    @property
+    def blobs_folder(self) -> Path:
+        """The folder of kept files, absolute; it need not exist."""
+        if self.blobs.dir is not None:
+            return Path(os.path.abspath(self.base / self.blobs.dir.expanduser()))
+        return Path(os.path.abspath(self.state_dir.expanduser())) / "blobs"
 
     def require_redis(self) -> RedisSettings:
         """Return the Redis addresses.

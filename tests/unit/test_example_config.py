@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from maskwatch.settings import (
+    BlobsSettings,
     CameraSettings,
     EvidenceSettings,
     LogSettings,
@@ -19,6 +20,7 @@ from maskwatch.settings import (
     RuleSettings,
     ScheduleSettings,
     Settings,
+    StoreSettings,
     WebSettings,
     WorkerSettings,
     ZoneSettings,
@@ -28,7 +30,7 @@ from maskwatch.settings import (
 from tests.support import ROOT
 
 EXAMPLE = ROOT / "cameras.example.yaml"
-SECRETS = {"REDIS_PASSWORD": "x", "LOBBY_PASSWORD": "y"}
+SECRETS = {"REDIS_PASSWORD": "x", "LOBBY_PASSWORD": "y", "RECORD_PASSWORD": "z"}
 
 
 def example() -> dict[str, Any]:
@@ -56,6 +58,8 @@ def test_example_holds_every_key_there_is() -> None:
         ("redis", RedisSettings),
         ("models", ModelsSettings),
         ("worker", WorkerSettings),
+        ("store", StoreSettings),
+        ("blobs", BlobsSettings),
         ("web", WebSettings),
         ("metrics", MetricsSettings),
         ("log", LogSettings),
@@ -105,6 +109,10 @@ def test_defaults_in_brackets_are_the_real_ones() -> None:
     assert written["threads"] == str(worker.threads)
     assert written["engine"] == worker.engine
     assert written["min_face_px"] == str(worker.min_face_px)
+    assert written["events_days"] == f"{settings.store.events_days:g}"
+    assert written["snapshots_days"] == f"{settings.store.snapshots_days:g}"
+    assert written["tallies_days"] == f"{settings.store.tallies_days:g}"
+    assert written["most_mb"] == str(settings.blobs.most_mb)
     assert written["host"] == settings.web.host
     assert written["port"] == str(settings.web.port)
     assert written["max_streams"] == str(settings.web.max_streams)
