@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from ingest.backoff import after_crash, after_loss, after_refusal, after_undecodable
+from ingest.blackout import Blackout
 from ingest.motion import MotionGate
 from ingest.pacing import Pacer, Rate
 from ingest.ports import Epochs, Opener, Timer
@@ -40,10 +41,11 @@ class _Tuning:
     width: int
     fps: float
     motion: MotionSettings
+    blackout: Blackout
 
     @staticmethod
     def of(settings: CameraSettings) -> _Tuning:
-        return _Tuning(settings.width, settings.fps, settings.motion)
+        return _Tuning(settings.width, settings.fps, settings.motion, Blackout.of(settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class Camera:
         self.lost_hold = False
 
     def retune(self, settings: CameraSettings) -> None:
-        """Take over another rate, width and attention to motion without opening the source again."""
+        """Take over another rate, width, attention to motion and ignored zones without opening the source again."""
         self.settings = settings
         self._wanted = _Tuning.of(settings)
 
@@ -254,7 +256,7 @@ class Camera:
                 if grab is None:
                     return
                 self._timer.observe("read", time.monotonic() - began_s)
-                frame = self._look_at(source, grab, gate)
+                frame = self._look_at(source, grab, gate, tuned.blackout)
             except DecodeError as error:
                 if not source.goes_on:
                     raise
@@ -266,20 +268,22 @@ class Camera:
                 if frame is not None:
                     self._offer(frame, frame.captured_s if pacer is None else time.monotonic())
 
-    def _look_at(self, source: FrameSource, grab: Grab, gate: MotionGate | None) -> MediaFrame | None:
+    def _look_at(
+        self, source: FrameSource, grab: Grab, gate: MotionGate | None, blackout: Blackout
+    ) -> MediaFrame | None:
         """Convert a picture if something moves in it, or nothing has for a while; otherwise return None."""
-        is_wanted = gate is None or self._moves(grab, gate)
+        is_wanted = gate is None or self._moves(grab, gate, blackout)
         self._is_still = gate is not None and gate.is_still
         source.rest(gate is not None and gate.may_rest)
         if not is_wanted:
             return None
         frame = grab.frame()
         self._timer.observe("scale", frame.convert_s)
-        return frame
+        return blackout.frame(frame)
 
-    def _moves(self, grab: Grab, gate: MotionGate) -> bool:
+    def _moves(self, grab: Grab, gate: MotionGate, blackout: Blackout) -> bool:
         began_s = time.monotonic()
-        look = gate.judge(grab.grey(), grab.media_time_s)
+        look = gate.judge(blackout.grey(grab.grey()), grab.media_time_s)
         self._timer.observe("motion", time.monotonic() - began_s)
         return look.is_wanted
 
