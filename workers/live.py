@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from maskwatch.backoff import Backoff
 from maskwatch.broker.connect import connect
+from maskwatch.broker.events import EventLog, Snapshots
 from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.messages import Done, DoneStatus, ProcessInfo, Taken
 from maskwatch.broker.processes import ProcessBook
@@ -23,8 +25,10 @@ from maskwatch.types import FrameStatus
 from models.classifier import MaskClassifier
 from models.manifest import ModelKind
 from models.store import ModelStore
+from workers.items import PipelineItem, PipelineOutput
+from workers.keeping import Keeper, event_kinds
 from workers.models import WorkerModels, load_models
-from workers.pipeline import Pipeline, PipelineItem, PipelineOptions
+from workers.pipeline import Pipeline, PipelineOptions
 from workers.relook import RelookOptions
 from workers.swap import ModelSwap
 
@@ -83,6 +87,7 @@ class LiveWorker:
         options: how faces become people.
         beat: called between batches; says that this process is alive.
         swap: has models ready that were activated meanwhile; None keeps the first ones.
+        keeper: takes events and people who have gone; None: nobody keeps any.
     """
 
     def __init__(
@@ -96,8 +101,10 @@ class LiveWorker:
         options: PipelineOptions | None = None,
         beat: Callable[[], None] = lambda: None,
         swap: ModelSwap | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._queue = queue
+        self._keeper = keeper
         self._models = models
         self._swap = swap
         self._metrics = metrics
@@ -155,12 +162,62 @@ class LiveWorker:
     def _work_together(self, taken: list[Taken]) -> None:
         self._metrics.batch_size.observe(len(taken))
         self._held, self._renewed_s, self._has_lost = taken, time.monotonic(), False
+        time_utc = datetime.now(UTC) if self._keeper else None
         try:
-            outputs = self._pipeline.process([_item(one) for one in taken])
+            outputs = self._pipeline.process([_item(one, time_utc) for one in taken])
         finally:
             self._held = []
+        try:
+            self._keep(taken, outputs)
+        except QueueError as error:
+            self._finish_late(taken, outputs, error)
+        else:
+            self._commit(taken, outputs)
+
+    def _keep(self, taken: Sequence[Taken], outputs: Sequence[PipelineOutput]) -> None:
+        """Hand over what is to be kept; only then may the turns be finished.
+
+        Raises:
+            QueueError: if the durable Redis can't be reached or has no room.
+        """
+        if self._keeper and any(output.records or output.wishes for output in outputs):
+            with self._metrics.stage("record"):
+                self._keeper.keep(taken, outputs)
+
+    def _finish_late(self, taken: Sequence[Taken], outputs: Sequence[PipelineOutput], error: QueueError) -> None:
+        """Finish the turns that bring no records, and hold the others until somebody takes theirs.
+
+        Raises:
+            QueueError: if the end is requested first; whoever takes these cameras next says the same again.
+        """
+        turns = list(zip(taken, outputs, strict=True))
+        plain = [turn for turn in turns if not turn[1].records]
+        rest = [turn for turn in turns if turn[1].records]
+        self._commit(*_parted(plain))
+        held, waiting = _parted(rest)
+        self._log.error("records.refused", error=str(error), cameras=[one.camera for one in held])
+        backoff = _backoff()
+        while True:
+            # Short enough for the leases, which last 5 s.
+            if self._stop.wait(min(_RENEW_AFTER_S, backoff.next_s())):
+                raise error
+            self._beat()
+            self._queue.renew(held)
+            try:
+                self._keep(held, waiting)
+            except QueueError as again:
+                error = again
+                continue
+            self._log.info("records.accepted", cameras=[one.camera for one in held])
+            self._commit(held, waiting)
+            return
+
+    def _commit(self, taken: Sequence[Taken], outputs: Sequence[PipelineOutput]) -> None:
+        """Hand results back, and learn from leases that were lost meanwhile."""
+        if not taken:
+            return
         items = [
-            Done(one.camera, one.epoch, one.token, output.result, output.state)
+            Done(one.camera, one.epoch, one.token, output.result, output.state, event_kinds(output.records))
             for one, output in zip(taken, outputs, strict=True)
         ]
         self._tell_notes(items)
@@ -213,7 +270,19 @@ class LiveWorker:
                 self._log.warning("frame.not_analysed", camera=item.camera, reason=item.result.note)
 
 
-def _item(taken: Taken) -> PipelineItem:
+def _parted(
+    turns: Sequence[tuple[Taken, PipelineOutput]],
+) -> tuple[list[Taken], list[PipelineOutput]]:
+    return [taken for taken, _ in turns], [output for _, output in turns]
+
+
+def _item(taken: Taken, time_utc: datetime | None) -> PipelineItem:
+    """Return a turn as the pipeline takes it.
+
+    Args:
+        taken: from the queue.
+        time_utc: now, or None when no records are wanted.
+    """
     return PipelineItem(
         camera=taken.camera,
         epoch=taken.epoch,
@@ -223,6 +292,10 @@ def _item(taken: Taken) -> PipelineItem:
         state=taken.state,
         detector=taken.info.detector,
         profile=taken.info.profile,
+        zones=taken.info.zones,
+        rules=taken.info.rules,
+        snapshots=taken.info.snapshots,
+        wall_time_utc=None if time_utc is None else time_utc - timedelta(seconds=taken.age_s),
     )
 
 
@@ -261,14 +334,16 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
     """
     log = structlog.get_logger()
     began_s = time.monotonic()
-    url = settings.require_redis().live.get_secret_value()
+    redis = settings.require_redis()
+    url = redis.live.get_secret_value()
     metrics = ProcessMetrics("worker")
     shown = ModelMetrics(metrics.registry, ModelKind)
     address = metrics.serve(settings.metrics)
     models = _load(settings, shown)
     swap = ModelSwap(models, shown.refused)
     info = ProcessInfo("worker", name, address, socket.gethostname(), models.engine.value)
-    with connect(url, blocking=True) as client, connect(url) as other:
+    durable = connect(redis.durable.get_secret_value())
+    with connect(url, blocking=True) as client, connect(url) as other, durable:
         registration = _Registration(ProcessBook(other), info)
 
         def beat() -> None:
@@ -282,6 +357,7 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
         worker = LiveWorker(
             FrameQueue(client), models, metrics, stop,
             batch=settings.worker.batch, options=options, beat=beat, swap=swap,
+            keeper=Keeper(EventLog(durable), Snapshots(other)),
         )  # fmt: skip
         log.info(
             "worker.ready", name=name, engine=models.engine.value, models=[label for _, label in models.spoken()],

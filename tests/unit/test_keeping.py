@@ -1,0 +1,99 @@
+"""A turn is finished only when its records are safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import cast
+
+import pytest
+
+import workers.live
+from maskwatch.backoff import Backoff
+from maskwatch.broker.frames import FrameQueue
+from maskwatch.broker.messages import Taken, TakenKind
+from maskwatch.errors import BrokerDown, QueueError, StreamFull
+from maskwatch.events import PersonClosed, Record, person_id
+from maskwatch.metrics import ProcessMetrics
+from maskwatch.service import Stop
+from maskwatch.types import Verdict
+from tests.unit.test_live import FakeModels, FakeQueue, taken
+from workers.keeping import Keeper
+from workers.live import LiveWorker
+from workers.models import WorkerModels
+from workers.state import CameraState, pack_state
+from workers.track import Track, Tracks
+
+
+class FakeLog:
+    """Takes records, or raises prepared errors first."""
+
+    def __init__(self, queue: FakeQueue, *errors: QueueError) -> None:
+        self._queue = queue
+        self._errors = list(errors)
+        self.kept: list[Record] = []
+        self.finished_before: list[list[str]] = []
+        self.enough: Callable[[], None] = lambda: None
+
+    def add(self, records: Sequence[Record]) -> None:
+        self.finished_before.append([one.camera for items in self._queue.finished for one in items])
+        self.enough()
+        if self._errors:
+            raise self._errors.pop(0)
+        self.kept += records
+
+    def put(self, key: str, jpeg: bytes, ttl_s: float) -> None:
+        raise AssertionError("nobody wished for a picture")
+
+
+def leaving(camera: str) -> Taken:
+    """The end of a camera that had one person in front of it."""
+    track = Track(3, (0.5, 0.3), (0.0, 0.0), (0.1, 0.1), (0.01, 0.0, 0.01), 0.0, 1.0, 5, True, 0.9)
+    state = pack_state(CameraState("epoch", Tracks(1.0, 4, (track,))))
+    return replace(taken(camera), kind=TakenKind.END, jpeg=b"", state=state)
+
+
+def work(queue: FakeQueue, stop: Stop, log: FakeLog) -> None:
+    worker = LiveWorker(
+        cast(FrameQueue, queue), cast(WorkerModels, FakeModels()), ProcessMetrics("worker"), stop,
+        keeper=Keeper(log, log),
+    )  # fmt: skip
+    worker.run()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers.live, "_backoff", lambda: Backoff(0.001, 0.002))
+
+
+def test_records_are_safe_before_their_turn_is_finished() -> None:
+    stop = Stop()
+    queue = FakeQueue(stop, [leaving("a")])
+    log = FakeLog(queue)
+    work(queue, stop, log)
+    assert log.finished_before == [[]]
+    (closed,) = log.kept
+    assert isinstance(closed, PersonClosed)
+    assert (closed.id, closed.camera, closed.verdict) == (person_id("epoch", 3, ""), "a", Verdict.UNKNOWN)
+    assert [[one.camera for one in items] for items in queue.finished] == [["a"]]
+
+
+def test_turn_waits_while_its_records_are_refused_and_the_others_go_on() -> None:
+    stop = Stop()
+    queue = FakeQueue(stop, [leaving("a"), taken("b")], [])
+    log = FakeLog(queue, StreamFull("full"), BrokerDown("away"))
+    work(queue, stop, log)
+    assert log.finished_before == [[], ["b"], ["b"]]
+    assert [[one.camera for one in items] for items in queue.finished] == [["b"], ["a"]]
+    assert queue.renewed == [["a"], ["a"]]
+    assert len(log.kept) == 1
+
+
+def test_turn_whose_records_stay_refused_is_never_finished() -> None:
+    stop = Stop()
+    queue = FakeQueue(stop, [leaving("a"), taken("b")], [])
+    log = FakeLog(queue, *[StreamFull("full")] * 100)
+    log.enough = lambda: stop.request() if len(log.finished_before) == 5 else None
+    work(queue, stop, log)
+    assert [[one.camera for one in items] for items in queue.finished] == [["b"]]
+    assert log.kept == []
