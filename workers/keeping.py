@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
 
+from maskwatch.broker.happened import Happened
 from maskwatch.broker.messages import Taken
 from maskwatch.errors import QueueError
 from maskwatch.events import Event, Record
@@ -14,10 +16,12 @@ from maskwatch.types import EventKind
 from workers.items import PipelineOutput
 from workers.snapshots import snapshot
 
-__all__ = ["Keeper", "PictureSink", "RecordSink", "event_kinds"]
+__all__ = ["Forwarder", "Keeper", "PictureSink", "RecordSink", "event_kinds"]
 
 _PICTURE_TTL_S = 3600.0
 """For how long a recorder may be away before an event is kept without its picture."""
+
+_FORWARD_EVERY_S = 1.0
 
 
 class RecordSink(Protocol):
@@ -69,6 +73,36 @@ class Keeper:
             self._pictures.put(key, jpeg, _PICTURE_TTL_S)
         except QueueError as error:
             self._log.warning("snapshot.lost", camera=camera, error=str(error))
+
+
+class Forwarder:
+    """Moves what happened to cameras to the recorders, about once a second; what can't be moved waits.
+
+    Args:
+        happened: where it is.
+        records: where it goes.
+    """
+
+    def __init__(self, happened: Happened, records: RecordSink) -> None:
+        self._happened = happened
+        self._records = records
+        self._next_s = 0.0
+        self._is_refused = False
+        self._log = structlog.get_logger()
+
+    def step(self) -> None:
+        """Move what there is, when it is time."""
+        now_s = time.monotonic()
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + _FORWARD_EVERY_S
+        try:
+            self._happened.move(self._records.add)
+            self._is_refused = False
+        except QueueError as error:
+            if not self._is_refused:
+                self._log.warning("events.waiting", error=str(error))
+            self._is_refused = True
 
 
 def event_kinds(records: Sequence[Record]) -> tuple[EventKind, ...]:

@@ -15,6 +15,7 @@ from maskwatch.backoff import Backoff
 from maskwatch.broker.connect import connect
 from maskwatch.broker.events import EventLog, Snapshots
 from maskwatch.broker.frames import FrameQueue
+from maskwatch.broker.happened import Happened
 from maskwatch.broker.messages import Done, DoneStatus, ProcessInfo, Taken
 from maskwatch.broker.processes import ProcessBook
 from maskwatch.errors import BrokerDown, QueueError
@@ -26,7 +27,7 @@ from models.classifier import MaskClassifier
 from models.manifest import ModelKind
 from models.store import ModelStore
 from workers.items import PipelineItem, PipelineOutput
-from workers.keeping import Keeper, event_kinds
+from workers.keeping import Forwarder, Keeper, event_kinds
 from workers.models import WorkerModels, load_models
 from workers.pipeline import Pipeline, PipelineOptions
 from workers.relook import RelookOptions
@@ -345,11 +346,14 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
     durable = connect(redis.durable.get_secret_value())
     with connect(url, blocking=True) as client, connect(url) as other, durable:
         registration = _Registration(ProcessBook(other), info)
+        records = EventLog(durable)
+        forwarder = Forwarder(Happened(other), records)
 
         def beat() -> None:
             spoken = models.spoken()
             shown.show(spoken, models.engine.value)
             registration.beat([label for _, label in spoken])
+            forwarder.step()
 
         options = PipelineOptions(
             min_face_px=settings.worker.min_face_px, relook=RelookOptions.of(settings.worker.relook)
@@ -357,7 +361,7 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
         worker = LiveWorker(
             FrameQueue(client), models, metrics, stop,
             batch=settings.worker.batch, options=options, beat=beat, swap=swap,
-            keeper=Keeper(EventLog(durable), Snapshots(other)),
+            keeper=Keeper(records, Snapshots(other)),
         )  # fmt: skip
         log.info(
             "worker.ready", name=name, engine=models.engine.value, models=[label for _, label in models.spoken()],

@@ -126,7 +126,8 @@ class CameraBook:
         Returns:
             False when the hold is lost.
         """
-        args: list[Argument] = [hold.camera, hold.epoch, wire.pack_status(status), _UP.get(status.state, "")]
+        up = _UP.get(status.state, "")
+        args: list[Argument] = [hold.camera, hold.epoch, wire.pack_status(status), up, status.reason]
         return bool(self._run("publish", [keys.HOLDS], args, f"publishing the state of {hold.camera}"))
 
     def retire(self, camera: str) -> None:

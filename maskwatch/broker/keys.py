@@ -22,6 +22,7 @@ All keys begin with one hash tag, so that they live in one slot of a Redis Clust
     {mw}:latency        hash    histogram, capture to result
     {mw}:wait           hash    histogram, offer to take
     {mw}:removed        hash    sums of the counters of cameras that are gone
+    {mw}:happened       list    what happened to cameras themselves, on its way to the durable server
     {mw}:snapshot:NAME  string  a picture of an event on its way to the recorder
 
 and on the durable server:
@@ -39,6 +40,7 @@ __all__ = [
     "CAPTURED",
     "CONFIGURED",
     "COUNTERS",
+    "HAPPENED",
     "HISTOGRAM_BUCKETS_S",
     "HOLDS",
     "INGESTS",
@@ -82,6 +84,7 @@ BELL = TAG + "bell"
 LATENCY = TAG + "latency"
 WAIT = TAG + "wait"
 REMOVED = TAG + "removed"
+HAPPENED = TAG + "happened"
 SNAPSHOT = TAG + "snapshot:"
 RECORDS = TAG + "records"
 
@@ -141,6 +144,7 @@ def lua_names() -> dict[str, str]:
         "CAMERA": CAMERA, "COUNTS": COUNTS, "NEXT": NEXT, "TAKEN": TAKEN, "SHOWN": SHOWN,
         "CONFIGURED": CONFIGURED, "KNOWN": KNOWN, "READY": READY, "LEASES": LEASES, "FAILED": FAILED, "HOLDS": HOLDS,
         "SERVED": SERVED, "BELL": BELL, "LATENCY": LATENCY, "WAIT": WAIT, "REMOVED": REMOVED,
+        "HAPPENED": HAPPENED,
     }  # fmt: skip
     return {name: f"'{key}'" for name, key in keys.items()} | {
         "COUNTERS": "{" + ", ".join(f"'{name}'" for name in COUNTERS) + "}",

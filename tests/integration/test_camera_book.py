@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 import redis
@@ -11,9 +13,12 @@ from maskwatch.broker import keys
 from maskwatch.broker.cameras import CameraBook
 from maskwatch.broker.counts import Counts
 from maskwatch.broker.frames import FrameQueue
+from maskwatch.broker.happened import Happened
 from maskwatch.broker.messages import CameraInfo, CameraView, DoneStatus, Hold, OfferStatus, TakenKind
 from maskwatch.broker.viewer import Viewer
-from maskwatch.types import CameraState, CameraStatus, MaskLabel, Person, Verdict
+from maskwatch.errors import StreamFull
+from maskwatch.events import Event, Record, event_id, pack_record, unpack_record
+from maskwatch.types import CameraState, CameraStatus, EventKind, MaskLabel, Person, Verdict
 from tests.support import wait_for
 from tests.support_queue import count, counts, done, expire_hold, expire_lease, held, offer, result
 
@@ -55,7 +60,7 @@ def test_registered_cameras_are_known_and_counted_from_zero(each_redis: redis.Re
     seen = counts(each_redis)
     assert list(seen.cameras) == ["lobby", "yard"]
     lobby = seen.cameras["lobby"]
-    for family, size in (("dropped", 8), ("faces", 3), ("people", 4), ("present", 4), ("events", 2)):
+    for family, size in (("dropped", 8), ("faces", 3), ("people", 4), ("present", 4), ("events", 5)):
         assert list(getattr(lobby, family).values()) == [0] * size
     assert each_redis.hlen(keys.COUNTS + "lobby") == len(keys.COUNTERS)
 
@@ -184,7 +189,30 @@ def test_going_offline_and_coming_online_are_counted_once(each_redis: redis.Redi
     states = "connecting live live stalled live offline offline connecting offline live auth_failed unsupported live"
     for state in states.split():
         assert book.publish(hold, CameraStatus(CameraState(state)))
-    assert count(each_redis, "lobby").events == {"camera_offline": 2, "camera_online": 3}
+    events = count(each_redis, "lobby").events
+    assert (events["camera_offline"], events["camera_online"], sum(events.values())) == (2, 3, 5)
+
+
+def test_what_happens_to_cameras_is_handed_over_once_it_is_safe(each_redis: redis.Redis, book: CameraBook) -> None:
+    (hold,) = held(each_redis, "lobby")
+    book.publish(hold, LIVE)
+    book.publish(hold, CameraStatus(CameraState.OFFLINE, "no route to 10.0.0.5"))
+    happened, kept = Happened(each_redis), list[Record]()
+
+    def refuse(_records: Sequence[Record]) -> None:
+        raise StreamFull("no room")
+
+    with pytest.raises(StreamFull):
+        happened.move(refuse)
+    each_redis.lpush(keys.HAPPENED, b"\xc1 nothing")
+    assert happened.move(kept.extend) == 3
+    assert happened.move(kept.extend) == 0
+    online, offline = (one for one in kept if isinstance(one, Event))
+    assert (online.kind, online.camera, online.epoch) == (EventKind.CAMERA_ONLINE, "lobby", hold.epoch)
+    assert (offline.kind, offline.note) == (EventKind.CAMERA_OFFLINE, "no route to 10.0.0.5")
+    assert offline.id == event_id(hold.epoch, None, "", EventKind.CAMERA_OFFLINE, 1)
+    assert abs((offline.time_utc - datetime.now(UTC)).total_seconds()) < 60
+    unpack_record(pack_record(offline))
 
 
 def test_overview_tells_age_rate_and_people(each_redis: redis.Redis, book: CameraBook, queue: FrameQueue) -> None:

@@ -22,6 +22,7 @@ local ORPHAN_MS = 10000         -- a camera that nobody holds for this long has 
 local DEATHS_WITHIN_MS = 60000  -- two dead workers within this time make a camera suspect
 local BACKOFF_MS, BACKOFF_MAX_MS = 10000, 300000
 local LATE_EVERY_MS = 1000      -- of a camera whose frames come too old, one in this time is analysed
+local MOST_HAPPENED = 10000     -- notes that wait for the record; the oldest go first
 local RATE_TAU_S = 3            -- the rate forgets within about this time
 
 local TIME = redis.call('TIME')
@@ -53,6 +54,13 @@ end
 
 local function count(camera, field, by)
     redis.call('HINCRBY', K.COUNTS .. camera, field, by)
+end
+
+-- Counts an event of the camera itself and notes it for the record.
+local function happen(camera, kind, epoch, reason)
+    local number = redis.call('HINCRBY', K.COUNTS .. camera, 'events:' .. kind, 1)
+    redis.call('RPUSH', K.HAPPENED, cmsgpack.pack({camera, kind, epoch or '', number, NOW, reason}))
+    redis.call('LTRIM', K.HAPPENED, -MOST_HAPPENED, -1)
 end
 
 -- Adds durations to a histogram. A batch's together, because every call of Redis costs more than what it does.

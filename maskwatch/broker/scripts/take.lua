@@ -19,9 +19,9 @@ end
 -- Nobody holds it and nobody says so: its people have left the picture.
 local function orphan(camera)
     redis.call('ZREM', K.HOLDS, camera)
-    local up, state = get(camera, 'up', 'state')
+    local up, state, epoch = get(camera, 'up', 'state', 'epoch')
     if up == '1' then
-        count(camera, 'events:camera_offline', 1)
+        happen(camera, 'camera_offline', epoch, 'no ingest holds it')
         set(camera, 'up', 0)
     end
     unset(camera, 'holder', 'status', 'status_at')
