@@ -9,6 +9,7 @@ import cv2
 
 from maskwatch.arrays import UInt8Array
 from maskwatch.broker.counts import CameraCounts, CountsSnapshot, Histogram, Totals
+from maskwatch.broker.events import Backlog
 from maskwatch.broker.messages import CameraInfo, CameraView, ProcessInfo, Shown
 from maskwatch.errors import BrokerDown
 from maskwatch.types import (
@@ -45,6 +46,7 @@ class FakeBus:
         self.held: dict[str, str] = {view.info.name: "ingest-1" for view in views}
         self.alive = [ProcessInfo("ingest", "ingest-1", "127.0.0.1:9001"), ProcessInfo("worker", "worker-1")]
         self.counted: dict[str, CameraCounts] = {view.info.name: camera_counts() for view in views}
+        self.waiting = Backlog(3, 0.2, 100_000)
         self.down = False
         self.broken = False
         self.calls: list[str] = []
@@ -98,6 +100,11 @@ class FakeBus:
         """Return the processes."""
         self._called("processes")
         return self.alive
+
+    def backlog(self) -> Backlog:
+        """Return what waits for a recorder."""
+        self._called("backlog")
+        return self.waiting
 
 
 def camera_view(name: str = "lobby", state: CameraState = CameraState.LIVE, **changes: object) -> CameraView:

@@ -6,6 +6,12 @@ from flask import Flask
 
 from maskwatch.metrics import ProcessMetrics
 from maskwatch.settings import Settings
+from web.answers.api import answers_api
+from web.answers.kept import kept_records
+from web.answers.look import install_words
+from web.answers.pages import answers
+from web.answers.source import Records
+from web.answers.span import site_zone
 from web.api import api, operations
 from web.bus import Bus
 from web.exposition import SiteCollector
@@ -18,12 +24,14 @@ from web.streams import StreamSlots
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings, bus: Bus) -> Flask:
+def create_app(settings: Settings, bus: Bus, records: Records | None = None) -> Flask:
     """Build the site.
 
     Args:
         settings: of the installation; of cameras only their number is used, the rest comes from the bus.
-        bus: where everything that is shown is read from.
+        bus: where everything that is shown live is read from.
+        records: where events and counted people are read from; None opens those that the settings name, when they are
+            first asked for.
 
     Returns:
         A WSGI application. Its hub's thread runs already but sleeps until somebody watches; `web.site.site_of(app)`
@@ -34,9 +42,11 @@ def create_app(settings: Settings, bus: Bus) -> Flask:
     hub = Hub(bus, HubTimes(frame_s=1 / settings.web.max_stream_fps), observe=metrics.observe)
     slots = StreamSlots(settings.web.max_streams)
     metrics.registry.register(SiteCollector(bus, slots, hub))
-    Site(settings, bus, hub, slots, metrics).install(app)
+    zone = site_zone(settings.web.timezone)
+    Site(settings, bus, hub, slots, metrics, records or kept_records(settings), zone).install(app)
     install_guard(app, settings.web)
-    for blueprint in (pages, api, operations):
+    install_words(app.jinja_env)
+    for blueprint in (pages, answers, api, answers_api, operations):
         app.register_blueprint(blueprint)
     hub.start()
     return app

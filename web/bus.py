@@ -9,6 +9,7 @@ import redis
 
 from maskwatch.broker.cameras import CameraBook
 from maskwatch.broker.counts import Counts, CountsSnapshot
+from maskwatch.broker.events import Backlog, EventLog
 from maskwatch.broker.messages import CameraView, ProcessInfo, Shown
 from maskwatch.broker.processes import ProcessBook
 from maskwatch.broker.viewer import Viewer
@@ -40,19 +41,25 @@ class Bus(Protocol):
     def processes(self) -> list[ProcessInfo]:
         """Return the processes that are alive."""
 
+    def backlog(self) -> Backlog:
+        """Return how many records wait for a recorder."""
+
 
 class RedisBus:
     """The queue's own classes behind one face; may be used by several threads at once.
 
     Args:
-        client: as `maskwatch.broker.connect.connect` makes it; its pool gives each thread a connection.
+        client: of the live server, as `maskwatch.broker.connect.connect` makes it; its pool gives each thread a
+            connection.
+        durable: of the server that keeps records; None where one server does both jobs.
     """
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, durable: redis.Redis | None = None) -> None:
         self._client = client
         self._cameras = CameraBook(client)
         self._viewer = Viewer(client)
         self._processes = ProcessBook(client)
+        self._log = EventLog(durable or client)
 
     def overview(self) -> list[CameraView]:
         """Return all registered cameras, sorted by name."""
@@ -77,3 +84,7 @@ class RedisBus:
     def processes(self) -> list[ProcessInfo]:
         """Return the processes that are alive."""
         return self._processes.list()
+
+    def backlog(self) -> Backlog:
+        """Return how many records wait for a recorder."""
+        return self._log.backlog()

@@ -6,10 +6,11 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException, InternalServerError, MisdirectedRequest, ServiceUnavailable
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, MisdirectedRequest, ServiceUnavailable
 
-from maskwatch.errors import QueueError
+from maskwatch.errors import QueueError, StoreError
 from maskwatch.settings.model import WebSettings, is_loopback
+from web.answers.span import AskedWrong
 
 __all__ = ["install_guard"]
 
@@ -18,7 +19,7 @@ _RETRY_AFTER_S = 5
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -56,8 +57,13 @@ def install_guard(app: Flask, settings: WebSettings) -> None:
         return answer
 
     @app.errorhandler(QueueError)
-    def broker_error(error: QueueError) -> Response:
+    @app.errorhandler(StoreError)
+    def broker_error(error: QueueError | StoreError) -> Response:
         return _error_answer(ServiceUnavailable(str(error), retry_after=_RETRY_AFTER_S))
+
+    @app.errorhandler(AskedWrong)
+    def asked_wrong(error: AskedWrong) -> Response:
+        return _error_answer(BadRequest(str(error)))
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

@@ -14,13 +14,15 @@ _MOST_NAMES = 5
 def what_is_missing(bus: Bus, settings: Settings) -> list[str]:
     """Return why the installation isn't ready, as sentences; empty when it is.
 
-    Ready means that Redis answers, a worker is alive and every enabled camera has an ingest that holds it. A camera
-    that is offline is somebody's work and doesn't count; an installation without cameras is ready.
+    Ready means that Redis answers, a worker is alive, every enabled camera has an ingest that holds it, and there is
+    room for more records. A camera that is offline is somebody's work and doesn't count; an installation without
+    cameras is ready.
     """
     try:
         views = bus.overview()
         holders = bus.holders()
         processes = bus.processes()
+        backlog = bus.backlog()
     except QueueError as error:
         return [str(error)]
     kinds = {process.kind for process in processes}
@@ -31,6 +33,11 @@ def what_is_missing(bus: Bus, settings: Settings) -> list[str]:
     if lonely:
         names = ", ".join(lonely[:_MOST_NAMES]) + (", ..." if len(lonely) > _MOST_NAMES else "")
         missing.append(f"{len(lonely)} enabled cameras are held by no ingest: {names}")
+    if backlog.is_full:
+        missing.append(
+            f"{backlog.records} records wait for a recorder, which is all that may; workers stand still until "
+            "`maskwatch recorder` runs, or does again what its log says it can't"
+        )
     configured = sum(camera.enabled for camera in settings.cameras.values())
     # The file that this process read may be older than what ingest has registered since, so it only counts while
     # nobody registers anything.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from maskwatch.types import CameraState, Verdict
+from web.answers import openapi as answers
 from web.painter import WIDTHS
 
 __all__ = ["document"]
@@ -42,10 +43,10 @@ def document(version: str) -> _Json:
         "info": {
             "title": "Maskwatch",
             "version": version,
-            "description": "Cameras, their annotated streams and what is counted. Times are ages in seconds.",
+            "description": "Cameras, their annotated streams, what is counted, and what is on record.",
         },
-        "paths": {**_pages(), **_api(), **_operations()},
-        "components": {"schemas": _schemas()},
+        "paths": {**_pages(), **answers.pages(), **_api(), **answers.api(), **_operations()},
+        "components": {"schemas": {**_schemas(), **answers.schemas()}},
     }
 
 
@@ -116,7 +117,7 @@ def _operations() -> _Json:
         "/metrics": _get("Prometheus' text format", {"200": _content("metrics", "text/plain")}),
         "/healthz": _get("Whether this process is alive", {"200": _json("alive", alive)}),
         "/readyz": _get(
-            "Whether Redis answers, a worker is alive and every enabled camera is held by an ingest",
+            "Whether Redis answers, a worker is alive, each enabled camera is held by an ingest, and records have room",
             {"200": _json("ready", ready), "503": _json("not ready, and why", ready)},
         ),
     }

@@ -24,7 +24,7 @@ _RETRY_AFTER_S = 5
 @pages.get("/")
 def wall() -> str:
     """Show all cameras; the page fills itself from the wall's stream."""
-    return render_template("wall.html")
+    return render_template("wall.html", here="/")
 
 
 @pages.get("/cameras/<name>")

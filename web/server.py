@@ -143,10 +143,12 @@ def run(settings: Settings, name: str | None = None) -> None:
         ConfigError: if Redis isn't configured or the address can't be listened on.
         MaskwatchError: if the server stops by itself.
     """
-    client = connect(settings.require_redis().live.get_secret_value())
+    addresses = settings.require_redis()
+    client = connect(addresses.live.get_secret_value())
+    durable = connect(addresses.durable.get_secret_value())
     log.configure(settings.log, "web")
     stop = stop_on_signals()
-    server = SiteServer(create_app(settings, RedisBus(client)))
+    server = SiteServer(create_app(settings, RedisBus(client, durable)))
     server.start()
     host = socket.gethostname()
     info = ProcessInfo(
@@ -161,6 +163,7 @@ def run(settings: Settings, name: str | None = None) -> None:
     finally:
         server.close()
         client.close()
+        durable.close()
     structlog.get_logger().info("web.stopped")
 
 

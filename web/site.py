@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app, request
 from werkzeug.exceptions import BadRequest, NotFound
@@ -11,6 +12,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from maskwatch.broker.messages import CameraView
 from maskwatch.metrics import ProcessMetrics
 from maskwatch.settings import Settings
+from web.answers.source import Records
 from web.bus import Bus
 from web.hub import Hub
 from web.painter import WIDTHS
@@ -31,6 +33,8 @@ class Site:
         hub: where streams come from.
         slots: places for streams.
         metrics: of this process.
+        records: where events and counted people are read from.
+        zone: in which days and hours are told unless somebody asks otherwise.
         started_at: monotonic seconds.
     """
 
@@ -39,6 +43,8 @@ class Site:
     hub: Hub
     slots: StreamSlots
     metrics: ProcessMetrics
+    records: Records
+    zone: ZoneInfo
     started_at: float = field(default_factory=time.monotonic)
 
     def install(self, app: Flask) -> None:

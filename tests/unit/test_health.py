@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from maskwatch.broker.events import Backlog
 from maskwatch.broker.messages import CameraInfo, ProcessInfo
 from maskwatch.settings import Settings, parse_settings
 from maskwatch.types import CameraState
@@ -25,6 +26,13 @@ def test_working_installation_is_ready(bus: FakeBus) -> None:
 def test_offline_camera_is_ready(bus: FakeBus) -> None:
     bus.change("lobby", state=CameraState.OFFLINE)
     assert what_is_missing(bus, Settings()) == []
+
+
+def test_records_that_nobody_records_are_not_ready(bus: FakeBus) -> None:
+    bus.waiting = Backlog(100_000, 900.0, 100_000)
+    (missing,) = what_is_missing(bus, Settings())
+    assert "100000 records wait for a recorder" in missing
+    assert "maskwatch recorder" in missing
 
 
 def test_no_cameras_are_ready() -> None:

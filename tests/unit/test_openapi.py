@@ -2,17 +2,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from maskwatch.events import event_id
 from maskwatch.settings import Settings
+from maskwatch.types import EventKind, Verdict
+from tests.support_answers import FakeRecords, closed, violation
 from tests.support_bus import FakeBus, camera_view
 from web.app import create_app
 from web.openapi import document
 from web.site import site_of
 
+DAY = "from=2026-11-09&to=2026-11-09&tz=UTC"
+EVENT = event_id("entrance-e", 2, "door", EventKind.VIOLATION_ENDED, 0)
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -26,7 +32,11 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 @pytest.fixture
 def app() -> Iterator[Flask]:
-    app = create_app(Settings(), FakeBus([camera_view("lobby")]))
+    at = datetime(2026, 11, 9, 8, 0, tzinfo=UTC)
+    records = FakeRecords(
+        [*closed(1, Verdict.WITH_MASK, at), *violation(2, Verdict.WITHOUT_MASK, at, 9, snapshot="kept")]
+    )
+    app = create_app(Settings(), FakeBus([camera_view("lobby")]), records)
     yield app
     site_of(app).hub.close()
 
@@ -67,11 +77,19 @@ def test_references_lead_somewhere(described: dict[str, Any]) -> None:
         ("/api/v1/status", 200),
         ("/api/v1/discovery", 200),
         ("/healthz", 200),
+        (f"/api/v1/compliance?{DAY}&by=camera,zone,day", 200),
+        (f"/api/v1/compliance?{DAY}&by=weekday,hour", 200),
+        ("/api/v1/compliance?by=colour", 400),
+        (f"/api/v1/events?{DAY}&limit=1", 200),
+        (f"/api/v1/events/{EVENT}", 200),
+        ("/api/v1/events/nothing", 404),
+        (f"/api/v1/events/{EVENT}/snapshot.jpg", 410),
         ("/readyz", 200),
     ],
 )
 def test_answers_have_the_form_that_is_described(app: Flask, described: dict[str, Any], path: str, status: int) -> None:
-    template = re.sub(r"/cameras/\w+", "/cameras/{name}", path)
+    template = re.sub(r"/cameras/\w+", "/cameras/{name}", path.partition("?")[0])
+    template = re.sub(r"/events/[\w-]+", "/events/{event_id}", template)
     answer = app.test_client().get(path)
     assert answer.status_code == status
     response = described["paths"][template]["get"]["responses"][str(status)]

@@ -1,0 +1,56 @@
+"""Makes a report of this installation's record and writes it to a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from maskwatch.errors import ConfigError
+from maskwatch.settings import Settings
+from web.answers.asked import ask_compliance
+from web.answers.kept import kept_records
+from web.answers.report import make_report, report_file
+from web.answers.source import Records
+from web.answers.span import site_zone
+from web.answers.words import headline, span_words
+
+__all__ = ["write_report"]
+
+
+def write_report(
+    settings: Settings, asked: Mapping[str, Sequence[str]], out: Path, records: Records | None = None
+) -> str:
+    """Write a report.
+
+    Args:
+        settings: of the installation.
+        asked: `from`, `to`, `tz`, `camera`, `zone` and `by`, as the API takes them; without `to` it ends yesterday.
+        out: the file; it is there as a whole or not at all.
+        records: the record; None takes the installation's.
+
+    Returns:
+        A sentence that says what is in it.
+
+    Raises:
+        ConfigError: if something asked for is wrong, or the file can't be written.
+        StoreError: if the record can't be read.
+    """
+    now = datetime.now(UTC)
+    wish = ask_compliance(asked, site_zone(settings.web.timezone), now, with_today=False)
+    report = make_report(records or kept_records(settings), wish.span, wish.counted, wish.by, now)
+    _write(out, report_file(report))
+    return f"{out}: {span_words(report.span)}: {headline(report.total)}"
+
+
+def _write(out: Path, text: str) -> None:
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, out)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise ConfigError(
+            f"--out {out}: {error.strerror}; expected a file in a folder that is there and can be written to"
+        ) from error
