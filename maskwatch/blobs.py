@@ -112,8 +112,20 @@ class BlobStore:
             raise BlobError(f"{path}: can't be removed ({error.strerror})") from error
         return True
 
-    def purge(self, older_than_s: float) -> int:
-        """Remove what was put in more than so many seconds ago, and what writers that died have left; return how many.
+    def has(self, key: str) -> bool:
+        """Return whether there is something under a key.
+
+        Raises:
+            BlobError: if the key isn't safe.
+        """
+        return self._path(key).is_file()
+
+    def purge(self, older_than_s: float, prefix: str = "") -> int:
+        """Remove what was put in too long ago, and what writers that died have left; return how many files.
+
+        Args:
+            older_than_s: seconds.
+            prefix: only keys that begin with it.
 
         Raises:
             BlobError: if the folder can't be read.
@@ -121,7 +133,10 @@ class BlobStore:
         now_s = time.time()
         count = 0
         for file in self._files(with_parts=True):
-            most_s = min(older_than_s, _PART_AGE_S) if file.path.name.startswith(_PART_PREFIX) else older_than_s
+            is_part = file.path.name.startswith(_PART_PREFIX)
+            if not is_part and not file.path.name.startswith(prefix):
+                continue
+            most_s = _PART_AGE_S if is_part else older_than_s
             if now_s - file.changed_s > most_s and _removed(file.path):
                 count += 1
         self._counted_at_s = float("-inf")

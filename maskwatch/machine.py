@@ -53,8 +53,9 @@ class Rank(IntEnum):
     CAMERAS = 0
     """Ingest, and the demo that feeds it."""
     WORKER = 1
-    WEB = 2
-    REDIS = 3
+    RECORDER = 2
+    WEB = 3
+    REDIS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,8 @@ def services(plan: Plan, environ: Mapping[str, str]) -> list[ChildSpec]:
         verb(f"worker-{n}", Rank.WORKER, "worker", *config, "--name", f"{socket.gethostname()}-{n}")
         for n in range(1, plan.workers + 1)
     ]
+    # Always under one name: what it was given and didn't acknowledge before a death is its own at once.
+    specs.append(verb("recorder", Rank.RECORDER, "recorder", *config, "--name", f"{socket.gethostname()}-up"))
     specs.append(verb("web", Rank.WEB, "web", *config))
     if plan.demo:
         argv = (*_python("maskwatch.demo"), str(plan.demo.folder), str(plan.demo.port))

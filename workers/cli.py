@@ -1,4 +1,4 @@
-"""The verbs `worker`, `detect` and `evaluate`; what they need is imported when they run."""
+"""The verbs `worker`, `recorder`, `detect` and `evaluate`; what they need is imported when they run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from maskwatch.options import config_option, settings_from
 
-__all__ = ["detect", "evaluate", "worker"]
+__all__ = ["detect", "evaluate", "recorder", "worker"]
 
 _ENGINE = click.option(
     "--engine", type=click.Choice(["auto", "litert", "keras"]), help="What runs the networks  [default: auto]"
@@ -46,6 +46,36 @@ def worker(config: Path | None, name: str | None, engine: str | None) -> None:
         raise
     except Exception:  # noqa: BLE001  # the edge of the process: leases run out, which is how a deadly frame is found
         structlog.get_logger().exception("worker.crashed", name=name)
+        sys.exit(1)
+
+
+@click.command()
+@config_option
+@click.option("--name", help="Unique among the recorders  [default: HOST-PID]")
+def recorder(config: Path | None, name: str | None) -> None:
+    """Keep events, their pictures and numbers of people.
+
+    Takes what the workers found worth keeping from Redis and writes it to the record, SQLite or PostgreSQL
+    (`store.url`), whose tables it makes. With PostgreSQL several may run. SIGTERM finishes the batch at hand.
+    """
+    settings = settings_from(config)
+    from maskwatch import log
+    from maskwatch.errors import MaskwatchError
+    from maskwatch.service import stop_on_signals
+
+    log.configure(settings.log, "recorder")
+    stop = stop_on_signals()
+    import structlog
+
+    from workers.recorder_process import run
+
+    name = name or f"{socket.gethostname()}-{os.getpid()}"
+    try:
+        run(settings, name, stop)
+    except MaskwatchError:
+        raise
+    except Exception:  # noqa: BLE001  # the edge of the process: what wasn't acknowledged is recorded by the next one
+        structlog.get_logger().exception("recorder.crashed", name=name)
         sys.exit(1)
 
 

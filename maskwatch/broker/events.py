@@ -27,6 +27,7 @@ _GROUP = "recorder"
 _CLAIM_AFTER_S = 30.0
 """What a recorder has held so long is given to another one too. It may be alive and slow: a record counts once."""
 _FORGET_AFTER_S = 3600.0
+_FULL_FROM = 0.95
 _MOST_AT_ONCE = 1000
 """Of one script or read, so that nobody else waits long for the server."""
 
@@ -60,8 +61,8 @@ class Backlog:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room left."""
-        return self.records >= self.most
+        """Whether there is hardly room left: the records of one batch are taken together or not at all."""
+        return self.records >= _FULL_FROM * self.most
 
 
 class EventLog:
@@ -230,12 +231,6 @@ class Snapshots:
         with translated(self._client, "reading snapshots"):
             found: Any = self._client.mget([keys.snapshot_key(name) for name in names])
         return {name: jpeg for name, jpeg in zip(names, found, strict=True) if jpeg is not None}
-
-    def drop(self, names: Sequence[str]) -> None:
-        """Forget pictures that have been kept elsewhere."""
-        if names:
-            with translated(self._client, "dropping snapshots"):
-                self._client.delete(*[keys.snapshot_key(name) for name in names])
 
 
 def _entry(id_: bytes, fields: dict[bytes, bytes] | None) -> Entry:

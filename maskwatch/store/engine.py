@@ -21,6 +21,7 @@ from sqlalchemy.exc import (
     OperationalError,
     ProgrammingError,
     SQLAlchemyError,
+    StatementError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -90,7 +91,7 @@ def make_engine(url: URL) -> Engine:
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 20_000,
-            "options": f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={round(_BUSY_S * 1000)}",
+            "options": f"-c timezone=UTC -c statement_timeout={_STATEMENT_MS} -c lock_timeout={round(_BUSY_S * 1000)}",
         },
     )
 
@@ -156,6 +157,8 @@ def translated(url: URL, doing: str) -> Iterator[None]:
             f"{place} can't be used while {doing}: {_first_line(error)}; is it running, and is there room on its disk?"
         ) from error
     except SQLAlchemyError as error:
+        if isinstance(error, StatementError) and not isinstance(error, DBAPIError):  # it never came to the database
+            raise RecordRefused(f"{place} was given a value it can't hold while {doing}: {error.orig}") from error
         raise StoreError(f"{place} failed while {doing}: {_first_line(error)}") from error
 
 

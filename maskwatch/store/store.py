@@ -164,18 +164,19 @@ class Store:
         with self._reading("reading compliance") as connection:
             return reading.read_compliance(connection, since, until, cameras or (), zones, keys, tz)
 
-    def purge(self, kept: Retention, now_utc: datetime) -> Purged:
+    def purge(self, kept: Retention, now_utc: datetime, *, budget_s: float = 60.0) -> Purged:
         """Remove what is older than its retention, in steps that others hardly notice.
 
         Args:
             kept: for how long.
             now_utc: the time, with a time zone.
+            budget_s: after how many seconds to leave the rest for another time.
 
         Returns:
             What was removed; the pictures themselves are the caller's to delete.
         """
         with translated(self._url, "removing what is old"):
-            return retention.purge(self._begin, kept, now_utc)
+            return retention.purge(self._begin, kept, now_utc, budget_s)
 
     @contextmanager
     def _reading(self, doing: str) -> Iterator[Connection]:

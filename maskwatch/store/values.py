@@ -208,12 +208,14 @@ class Purged:
         tallies: how many tallies.
         rejected: how many things that had been set aside.
         snapshots: keys of pictures that no event names any more.
+        is_all: whether nothing that is too old was left because time was up.
     """
 
     events: int
     tallies: int
     rejected: int
     snapshots: tuple[str, ...]
+    is_all: bool
 
 
 def wilson(hits: int, of: int) -> tuple[float, float]:

@@ -21,6 +21,9 @@ __all__ = ["write"]
 _ROWS = 500
 """Rows of one statement: PostgreSQL takes 65535 values, SQLite 32766, and an event has 16."""
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
+"""A clock that was never set says 1970; at the calendar's ends times can't be told in other time zones."""
+
 T = TypeVar("T")
 
 
@@ -36,7 +39,7 @@ def write(
         now_utc: when this is done; repeats of a person are known from here on until retention ends it.
 
     Raises:
-        RecordRefused: if a text holds a NUL, which PostgreSQL can't keep.
+        RecordRefused: if a text holds a NUL, which PostgreSQL can't keep, or a time is absurd.
     """
     events = {record.id: record for record in records if isinstance(record, Event)}
     people = {record.id: record for record in records if isinstance(record, PersonClosed)}
@@ -129,5 +132,10 @@ def _check(record: Record) -> None:
     texts = [record.camera, record.zone]
     if isinstance(record, Event):
         texts += [record.epoch, record.rule, record.note, record.snapshot or ""]
+    if not _FIRST_YEAR <= record.time_utc.year <= _LAST_YEAR:
+        raise RecordRefused(
+            f"record {record.id}: expected a time in the years {_FIRST_YEAR} to {_LAST_YEAR}, "
+            f"received {record.time_utc.isoformat()}; is a clock wrong?"
+        )
     if any("\0" in text for text in texts):
         raise RecordRefused(f"record {record.id}: expected texts without NUL characters, received one with")

@@ -31,6 +31,8 @@ def test_what_was_put_is_there_until_it_is_deleted(tmp_path: Path) -> None:
     blobs.put("a.jpg", b"one")
     blobs.put("a.jpg", b"two")
     assert blobs.get("a.jpg") == b"two"
+    assert blobs.has("a.jpg")
+    assert not blobs.has("b.jpg")
     assert BlobStore(tmp_path / "blobs", 1000).get("a.jpg") == b"two"
     assert blobs.delete("a.jpg")
     assert blobs.get("a.jpg") is None
@@ -89,7 +91,8 @@ def test_old_files_and_what_dead_writers_left_are_purged(tmp_path: Path) -> None
         aged(tmp_path, name, seconds)
     assert blobs.purge(older_than_s=100 * 3600) == 1
     assert files(tmp_path) == {"old", "new", ".part-new"}
-    assert blobs.purge(older_than_s=100) == 1
+    assert blobs.purge(older_than_s=100, prefix="x") == 0
+    assert blobs.purge(older_than_s=100, prefix="o") == 1
     assert files(tmp_path) == {"new", ".part-new"}
     assert BlobStore(tmp_path / "none", 1000).purge(1) == 0
 

@@ -162,9 +162,10 @@ def test_record_that_comes_again_counts_once(store: Store) -> None:
     assert store.event(records[0].id) == records[0]
 
 
-def test_nothing_of_a_refused_batch_is_written(store: Store) -> None:
+@pytest.mark.parametrize("bad", [{"note": "a\0b"}, {"time_utc": datetime(9999, 12, 31, tzinfo=UTC)}])
+def test_nothing_of_a_refused_batch_is_written(store: Store, bad: dict[str, object]) -> None:
     with pytest.raises(RecordRefused):
-        store.record([event(1), person(1), event(2, note="a\0b")])
+        store.record([event(1), person(1), event(2, **bad)])
     assert store.events().rows == ()
     assert store.compliance(*ALWAYS) == []
 
@@ -345,8 +346,10 @@ def test_retention_removes_what_is_too_old_and_nothing_else(store: Store) -> Non
 def test_retention_goes_through_many_rows(store: Store) -> None:
     store.record([event(n, time_utc=NOON - timedelta(days=100)) for n in range(2100)])
     store.record([person(n, at=NOON - timedelta(days=500, minutes=n)) for n in range(2100)])
+    assert not store.purge(Retention(90, 30, 400), NOON, budget_s=-1).is_all
     purged = store.purge(Retention(90, 30, 400), NOON)
     assert (purged.events, purged.tallies, len(purged.snapshots)) == (2100, 2100, 2100)
+    assert purged.is_all
     assert store.events().rows == ()
 
 

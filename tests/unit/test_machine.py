@@ -44,7 +44,7 @@ def test_children_get_settings_that_can_be_read() -> None:
 
 def test_every_service_reads_the_same_configuration() -> None:
     specs = services(plan(config=Path("/etc/cameras.yaml")), {})
-    assert [spec.name for spec in specs] == ["ingest", "worker-1", "worker-2", "web"]
+    assert [spec.name for spec in specs] == ["ingest", "worker-1", "worker-2", "recorder", "web"]
     for spec in specs:
         assert spec.argv[spec.argv.index("--config") + 1] == "/etc/cameras.yaml"
 
@@ -54,9 +54,9 @@ def test_workers_have_names_of_their_own() -> None:
     assert len(set(names)) == 2
 
 
-def test_order_of_ending_is_ingest_workers_site_then_redis() -> None:
+def test_order_of_ending_is_ingest_workers_recorder_site_then_redis() -> None:
     specs = {spec.name: spec for spec in services(plan(demo=Demo(Path("/state/demo"), 1234)), {})}
-    ranks = [specs[name].stop_rank for name in ("ingest", "worker-1", "web")]
+    ranks = [specs[name].stop_rank for name in ("ingest", "worker-1", "recorder", "web")]
     assert ranks == sorted(set(ranks))
     assert ranks[-1] < Rank.REDIS
     assert specs["demo"].stop_rank == Rank.CAMERAS
