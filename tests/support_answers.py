@@ -154,13 +154,16 @@ def violation(
     return [began] if is_open else [began, one(EventKind.VIOLATION_ENDED, at + timedelta(seconds=lasted_s), lasted_s)]
 
 
-def some_weeks(last: date, days: int = 14, seed: int = 5) -> tuple[list[Event | PersonClosed], list[str]]:
+def some_weeks(
+    last: date, days: int = 14, seed: int = 5, share: float = 1.0
+) -> tuple[list[Event | PersonClosed], list[str]]:
     """Return what two weeks leave behind, the same for the same arguments, and the keys of the pictures.
 
     Args:
         last: the last day, in Berlin.
         days: how many.
         seed: of the chance.
+        share: of the people, where fewer do.
     """
     draw = random.Random(seed)
     records: list[Event | PersonClosed] = []
@@ -169,7 +172,7 @@ def some_weeks(last: date, days: int = 14, seed: int = 5) -> tuple[list[Event | 
     for ago in range(days):
         day = last - timedelta(days=ago)
         for camera, usual in _A_DAY.items():
-            busy = usual * (0.35 if day.weekday() >= 5 else 1.0) * draw.uniform(0.85, 1.15)
+            busy = share * usual * (0.35 if day.weekday() >= 5 else 1.0) * draw.uniform(0.85, 1.15)
             for _ in range(round(busy)):
                 number += 1
                 hour = min(max(draw.gauss(12.5, 3.2), 6.0), 21.5)

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,13 @@ def ask_json(port: int, path: str) -> Any:
 
 
 @contextmanager
-def site_process(redis_url: str, log: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run `maskwatch web` as a user does, logging to a file; give its port and process."""
+def site_process(
+    redis_url: str, log: Path, settings: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run `maskwatch web` as a user does, logging to a file, with more variables; give its port and process."""
     port = free_port()
-    environ = {**os.environ, "MASKWATCH_REDIS__LIVE": redis_url, "MASKWATCH_REDIS__DURABLE": redis_url}
+    redis = {"MASKWATCH_REDIS__LIVE": redis_url, "MASKWATCH_REDIS__DURABLE": redis_url}
+    environ = {**os.environ, **redis, **(settings or {})}
     with log.open("wb") as err:
         command = [sys.executable, "-m", "maskwatch", "web", "--port", str(port)]
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=err)

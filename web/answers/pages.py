@@ -68,7 +68,6 @@ class EventView:
         event: the event.
         title: what happened.
         evidence: what its verdict rests on; may be empty.
-        began: when what has ended began, in the page's zone, or None.
         at: when it happened, in the page's zone.
         picture: address of its snapshot, or None.
         severity: in words.
@@ -77,7 +76,6 @@ class EventView:
     event: Event
     title: str
     evidence: str
-    began: datetime | None
     at: datetime
     picture: str | None
     severity: str
@@ -157,12 +155,10 @@ def without_told_beginnings(rows: Sequence[Event]) -> list[Event]:
 
 def _view(event: Event, span: Span) -> EventView:
     at = event.time_utc.astimezone(span.zone)
-    lasted = event.kind is EventKind.VIOLATION_ENDED and event.duration_s is not None
     return EventView(
         event=event,
         title=event_title(event),
         evidence=evidence(event),
-        began=(event.time_utc - timedelta(seconds=event.duration_s or 0)).astimezone(span.zone) if lasted else None,
         at=at,
         picture=snapshot_url(event),
         severity=SEVERITY_WORDS[event.severity],
