@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -11,7 +11,8 @@ from maskwatch.arrays import UInt8Array
 from maskwatch.broker.messages import Shown
 from maskwatch.errors import SourceError
 from maskwatch.media.jpeg import decode_jpeg, encode_jpeg
-from maskwatch.render import annotate, card
+from maskwatch.render import annotate, card, draw_zones
+from maskwatch.zones import Zone
 from web.sight import Sight
 
 __all__ = ["WIDTHS", "paint_card", "paint_frame", "size_for"]
@@ -29,8 +30,13 @@ def size_for(size_wh: tuple[int, int], width: int) -> tuple[int, int]:
     return width, max(16, round(size_wh[1] * width / size_wh[0]))
 
 
-def paint_frame(shown: Shown, widths: Iterable[int]) -> dict[int, bytes]:
-    """Draw the result onto its picture, for each width by itself so that letters stay sharp.
+def paint_frame(shown: Shown, widths: Iterable[int], zones: Sequence[Zone] = ()) -> dict[int, bytes]:
+    """Draw zones and the result onto the picture, for each width by itself so that letters stay sharp.
+
+    Args:
+        shown: picture and result.
+        widths: that viewers asked for.
+        zones: of the camera.
 
     Returns:
         JPEG by width.
@@ -43,6 +49,7 @@ def paint_frame(shown: Shown, widths: Iterable[int]) -> dict[int, bytes]:
     painted = {}
     for width in widths:
         scaled_bgr = _scaled(frame_bgr, width)
+        draw_zones(scaled_bgr, zones)
         annotate(scaled_bgr, shown.result)
         painted[width] = encode_jpeg(scaled_bgr)
     return painted

@@ -66,7 +66,7 @@ class Screens:
         due = [w for w in widths if self._is_due(self._screens.get((camera, w)), sight, now, is_new=is_new)]
         if not due:
             return {}
-        painted = self._frames(camera, shown, due) if sight.is_picture and shown else None
+        painted = self._frames(camera, shown, due, sight) if sight.is_picture and shown else None
         is_live = painted is not None
         if painted is None:
             failed = Sight(sight.state, "the picture can't be decoded", False, "no picture")
@@ -96,10 +96,10 @@ class Screens:
             return True
         return screen.sight.reason != sight.reason and now - screen.made_at >= self._card_s
 
-    def _frames(self, camera: str, shown: Shown, widths: Collection[int]) -> dict[int, bytes] | None:
+    def _frames(self, camera: str, shown: Shown, widths: Collection[int], sight: Sight) -> dict[int, bytes] | None:
         """Draw a frame, or return None when it can't be decoded, which is logged once until one can."""
         try:
-            painted = paint_frame(shown, widths)
+            painted = paint_frame(shown, widths, sight.zones)
         except SourceError as error:
             if camera not in self._unreadable:
                 self._log.warning("picture.unreadable", camera=camera, error=str(error))

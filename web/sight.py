@@ -7,6 +7,7 @@ from typing import Any
 
 from maskwatch.broker.messages import CameraView
 from maskwatch.types import CameraState
+from maskwatch.zones import Zone
 
 __all__ = ["STALLED_AFTER_S", "Sight", "describe", "no_answer", "no_broker", "not_configured", "sight_of"]
 
@@ -38,12 +39,14 @@ class Sight:
         reason: why, for a person; empty when there is nothing to say.
         is_picture: True when its newest picture may be shown as live; False when a card must stand in for it.
         title: of the card, and of the badge.
+        zones: to be drawn onto the picture.
     """
 
     state: CameraState
     reason: str
     is_picture: bool
     title: str
+    zones: tuple[Zone, ...] = ()
 
 
 def sight_of(view: CameraView) -> Sight:
@@ -58,7 +61,7 @@ def sight_of(view: CameraView) -> Sight:
     if view.frame_age_s >= max(_OVERDUE_S, 3 / view.info.fps):
         age_s = round(view.frame_age_s)
         return Sight(state, f"newest analysed frame is {age_s} s old; is a worker running?", False, "not analysed")
-    return Sight(state, reason, True, _TITLES[state])
+    return Sight(state, reason, True, _TITLES[state], view.info.zones)
 
 
 def not_configured() -> Sight:
