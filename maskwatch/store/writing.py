@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -18,13 +18,8 @@ from maskwatch.store.values import Recorded, Rejected
 
 __all__ = ["write"]
 
-_ROWS = 500
-"""Rows of one statement: PostgreSQL takes 65535 values, SQLite 32766, and an event has 16."""
-
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 """A clock that was never set says 1970; at the calendar's ends times can't be told in other time zones."""
-
-T = TypeVar("T")
 
 
 def write(
@@ -41,10 +36,14 @@ def write(
     Raises:
         RecordRefused: if a text holds a NUL, which PostgreSQL can't keep, or a time is absurd.
     """
-    events = {record.id: record for record in records if isinstance(record, Event)}
-    people = {record.id: record for record in records if isinstance(record, PersonClosed)}
+    events: dict[UUID, Event] = {}
+    people: dict[UUID, PersonClosed] = {}
     for record in records:
         _check(record)
+        if isinstance(record, Event):
+            events.setdefault(record.id, record)
+        else:
+            people.setdefault(record.id, record)
     # Everything is written in one order, so that two recorders with the same records wait for each other rather than
     # in a circle.
     new_events = _insert_new(connection, RecordedEvent, [_event_row(events[id_]) for id_ in sorted(events)])
@@ -59,11 +58,10 @@ def write(
 
 def _insert_new(connection: Connection, table: type[Any], rows: Sequence[dict[str, Any]]) -> set[UUID]:
     """Insert rows whose id isn't there and return those ids."""
-    new: set[UUID] = set()
-    for some in _in_parts(rows):
-        insert = _insert(connection, table).values(some).on_conflict_do_nothing(index_elements=["id"])
-        new |= set(connection.execute(insert.returning(table.id)).scalars())
-    return new
+    if not rows:
+        return set()
+    insert = _insert(connection, table).on_conflict_do_nothing(index_elements=["id"]).returning(table.__table__.c.id)
+    return set(connection.execute(insert, rows).scalars())
 
 
 def _add_tallies(connection: Connection, people: Sequence[PersonClosed]) -> None:
@@ -79,23 +77,23 @@ def _add_tallies(connection: Connection, people: Sequence[PersonClosed]) -> None
         }
         for (minute, camera, zone, verdict), count in sorted(sums.items())
     ]
-    for some in _in_parts(rows):
-        insert = _insert(connection, TallyRow).values(some)
+    if rows:
+        insert = _insert(connection, TallyRow)
         more = insert.on_conflict_do_update(
             index_elements=["minute_utc", "camera", "zone", "verdict"],
-            set_={"people": TallyRow.people + insert.excluded.people},
+            set_={"people": TallyRow.__table__.c.people + insert.excluded.people},
         )
-        connection.execute(more)
+        connection.execute(more, rows)
 
 
 def _insert(connection: Connection, table: type[Any]) -> Any:
-    """Return an INSERT that knows ON CONFLICT; both databases have it, each with its own class for it."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    """Return an INSERT that knows ON CONFLICT; both databases have it, each with its own class for it.
 
-
-def _in_parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(rows), _ROWS):
-        yield rows[start : start + _ROWS]
+    The rows are given to `execute`, not to the statement: it is then put together once, which takes longer than SQLite
+    takes to write.
+    """
+    rows = table.__table__
+    return postgresql.insert(rows) if connection.dialect.name == "postgresql" else sqlite.insert(rows)
 
 
 def _minute(moment: datetime) -> datetime:

@@ -152,7 +152,7 @@ def test_event_is_read_as_it_was_recorded(store: Store) -> None:
 
 def test_record_that_comes_again_counts_once(store: Store) -> None:
     records: list[Record] = [event(1), person(1), person(1, zone="door")]
-    first = store.record([*records, records[1]])
+    first = store.record([*records, person(1, Verdict.UNKNOWN)])
     assert first == Recorded(1, 2, 1, frozenset({records[0].id}))
     changed = person(1, Verdict.UNKNOWN, at=NOON + timedelta(hours=1))
     again = store.record([*records, changed, event(1, note="another"), event(2)])
