@@ -20,7 +20,7 @@ from maskwatch.errors import ConfigError, MaskwatchError, SourceAuthError, Sourc
 from maskwatch.machine import SINGLE_REDIS_COST, choose_address, worker_count
 from maskwatch.settings import CameraSettings, RedisSettings, Settings, SourceKind
 
-__all__ = ["Check", "Status", "all_checks", "check_cameras", "check_redis"]
+__all__ = ["Check", "Status", "all_checks", "check_cameras", "check_record", "check_redis"]
 
 PACKAGES = (
     "av",
@@ -33,6 +33,7 @@ PACKAGES = (
     "pydantic",
     "redis",
     "scipy",
+    "sqlalchemy",
 )
 """Those whose versions explain most problems."""
 _MODELS_TIMEOUT_S = 60.0
@@ -79,6 +80,7 @@ def all_checks(settings: Settings, *, probe: bool) -> Iterator[Check]:
     yield _state_dir(settings.state_dir)
     yield _address(settings)
     yield from check_redis(settings.redis)
+    yield check_record(settings)
     yield from check_cameras(settings, probe=probe)
 
 
@@ -97,6 +99,26 @@ def check_redis(redis: RedisSettings | None) -> Iterator[Check]:
         return
     yield _redis_server("redis live", redis.live.get_secret_value(), False)
     yield _redis_server("redis durable", redis.durable.get_secret_value(), True)
+
+
+def check_record(settings: Settings) -> Check:
+    """Look at the record's database; a file that isn't there yet is made by the first recorder."""
+    from maskwatch.store import Store  # SQLAlchemy takes 0.3 s, which importing this module needn't
+
+    url = settings.record_url
+    path = Path(url.removeprefix("sqlite:///"))
+    if url.startswith("sqlite:///") and not path.exists():
+        return Check("record", Status.OK, f"SQLite {path}, which the first `maskwatch recorder` makes")
+    try:
+        with Store(url) as store:
+            version = store.schema_version()
+            place = store.place
+    except MaskwatchError as error:
+        return Check("record", Status.FAILED, str(error))
+    found = (
+        f"its tables are of version {version}" if version else "its tables are made by the first `maskwatch recorder`"
+    )
+    return Check("record", Status.OK, f"{place}; {found}")
 
 
 def check_cameras(settings: Settings, *, probe: bool) -> Iterator[Check]:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from maskwatch.checks import Check, Status, check_cameras, check_redis
+from maskwatch.checks import Check, Status, check_cameras, check_record, check_redis
 from maskwatch.demo.scenes import frames
 from maskwatch.embedded import EmbeddedServer, start_servers
 from maskwatch.media import writer
 from maskwatch.settings import parse_settings
+from maskwatch.store import Store
 from maskwatch.supervisor import Supervisor
 from tests.support import free_port, wait_for
 
@@ -40,7 +41,17 @@ def cameras(text: str, *, probe: bool = False) -> dict[str, Check]:
 def test_output_is_a_line_for_each_check(tmp_path: Path) -> None:
     done = check(home=tmp_path)
     names = [line.split(":")[0].split(maxsplit=1)[1] for line in done.stdout.splitlines()]
-    assert {"configuration", "machine", "packages", "engines", "models", "state_dir", "redis", "cameras"} <= set(names)
+    assert {
+        "configuration",
+        "machine",
+        "packages",
+        "engines",
+        "models",
+        "state_dir",
+        "redis",
+        "record",
+        "cameras",
+    } <= set(names)
 
 
 def test_json_holds_the_same_checks_and_no_secret(tmp_path: Path) -> None:
@@ -51,6 +62,25 @@ def test_json_holds_the_same_checks_and_no_secret(tmp_path: Path) -> None:
     assert items["camera lobby"]["status"] == "ok"
     assert "rtsp://***@127.0.0.1:1/x" in items["camera lobby"]["text"]
     assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_record_is_looked_at_and_not_made(tmp_path: Path) -> None:
+    settings = parse_settings(f"state_dir: {tmp_path}", {})
+    assert check_record(settings).status is Status.OK
+    assert list(tmp_path.iterdir()) == []
+    with Store(settings.record_url) as store:
+        store.upgrade()
+    assert "version 0001" in check_record(settings).text
+    (tmp_path / "record.db").write_bytes(b"no database" * 100)
+    assert check_record(settings).status is Status.FAILED
+
+
+def test_database_that_is_away_fails_the_check_without_its_password() -> None:
+    url = f"postgresql://me:s3cret@127.0.0.1:{free_port()}/records"
+    found = check_record(parse_settings("store: {url: '" + url + "'}", {}))
+    assert found.status is Status.FAILED
+    assert "127.0.0.1/records" in found.text
+    assert "s3cret" not in found.text
 
 
 def test_wrong_configuration_ends_with_2_and_its_line(tmp_path: Path) -> None:
