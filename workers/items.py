@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from maskwatch.arrays import UInt8Array
-from maskwatch.broker.messages import TakenKind
+from maskwatch.broker.messages import Taken, TakenKind
 from maskwatch.events import Record
 from maskwatch.types import Detection, FrameResult, Profile, Snapshots
 from maskwatch.zones import Rule, Zone
 from workers.rules import Wish
 
-__all__ = ["PipelineItem", "PipelineOutput"]
+__all__ = ["PipelineItem", "PipelineOutput", "item_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,3 +71,26 @@ class PipelineOutput:
     records: tuple[Record, ...] = ()
     wishes: tuple[Wish, ...] = ()
     faces: tuple[Detection, ...] = ()
+
+
+def item_of(taken: Taken, time_utc: datetime | None) -> PipelineItem:
+    """Return a turn as the pipeline takes it.
+
+    Args:
+        taken: from the queue.
+        time_utc: now, or None when no records are wanted.
+    """
+    return PipelineItem(
+        camera=taken.camera,
+        epoch=taken.epoch,
+        kind=taken.kind,
+        media_time_s=taken.media_time_s,
+        jpeg=taken.jpeg,
+        state=taken.state,
+        detector=taken.info.detector,
+        profile=taken.info.profile,
+        zones=taken.info.zones,
+        rules=taken.info.rules,
+        snapshots=taken.info.snapshots,
+        wall_time_utc=None if time_utc is None else time_utc - timedelta(seconds=taken.age_s),
+    )

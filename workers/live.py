@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 
@@ -26,7 +26,7 @@ from maskwatch.types import FrameStatus
 from models.classifier import MaskClassifier
 from models.manifest import ModelKind
 from models.store import ModelStore
-from workers.items import PipelineItem, PipelineOutput
+from workers.items import PipelineOutput, item_of
 from workers.keeping import Forwarder, Keeper, event_kinds
 from workers.models import WorkerModels, load_models
 from workers.pipeline import Pipeline, PipelineOptions
@@ -42,6 +42,8 @@ _REGISTER_EVERY_S = 3.0
 _TAKE_WAIT_S = 1.0
 _FINISH_WITHIN_S = 6.0
 """How long a finished batch is offered to a Redis that doesn't answer; by then its leases have run out."""
+
+_Turn = tuple[Taken, PipelineOutput]
 
 
 class BatchSize:
@@ -118,6 +120,9 @@ class LiveWorker:
         self._renewed_s = 0.0
         self._has_lost = False
         self._notes: set[str] = set()
+        self._refused: list[_Turn] = []
+        self._patience = _backoff()
+        self._catch_up_at_s = 0.0
         self._pipeline = Pipeline(models.detector, models.classifier, options, self._in_stage)
 
     def run(self) -> None:
@@ -126,6 +131,7 @@ class LiveWorker:
             try:
                 self._change_models()
                 self._beat()
+                self._catch_up()
                 with self._metrics.stage("take"):
                     taken = self._queue.take(self._batch.now, _TAKE_WAIT_S)
                 self._work(taken)
@@ -135,6 +141,8 @@ class LiveWorker:
                 event = "broker.down" if isinstance(error, BrokerDown) else "broker.refused"
                 self._log.warning(event, error=str(error), again_in_s=round(wait_s, 2))
                 self._stop.wait(wait_s)
+        with suppress(QueueError):
+            self._catch_up(at_once=True)
 
     def _change_models(self) -> None:
         """Go on with a model that was activated and is ready; there is no batch at hand."""
@@ -165,13 +173,13 @@ class LiveWorker:
         self._held, self._renewed_s, self._has_lost = taken, time.monotonic(), False
         time_utc = datetime.now(UTC) if self._keeper else None
         try:
-            outputs = self._pipeline.process([_item(one, time_utc) for one in taken])
+            outputs = self._pipeline.process([item_of(one, time_utc) for one in taken])
         finally:
             self._held = []
         try:
             self._keep(taken, outputs)
         except QueueError as error:
-            self._finish_late(taken, outputs, error)
+            self._hold_back(taken, outputs, error)
         else:
             self._commit(taken, outputs)
 
@@ -185,33 +193,34 @@ class LiveWorker:
             with self._metrics.stage("record"):
                 self._keeper.keep(taken, outputs)
 
-    def _finish_late(self, taken: Sequence[Taken], outputs: Sequence[PipelineOutput], error: QueueError) -> None:
-        """Finish the turns that bring no records, and hold the others until somebody takes theirs.
-
-        Raises:
-            QueueError: if the end is requested first; whoever takes these cameras next says the same again.
-        """
+    def _hold_back(self, taken: Sequence[Taken], outputs: Sequence[PipelineOutput], error: QueueError) -> None:
+        """Finish the turns that bring no records, and hold the others until somebody takes theirs."""
         turns = list(zip(taken, outputs, strict=True))
-        plain = [turn for turn in turns if not turn[1].records]
-        rest = [turn for turn in turns if turn[1].records]
-        self._commit(*_parted(plain))
-        held, waiting = _parted(rest)
-        self._log.error("records.refused", error=str(error), cameras=[one.camera for one in held])
-        backoff = _backoff()
-        while True:
-            # Short enough for the leases, which last 5 s.
-            if self._stop.wait(min(_RENEW_AFTER_S, backoff.next_s())):
-                raise error
-            self._beat()
-            self._queue.renew(held)
-            try:
-                self._keep(held, waiting)
-            except QueueError as again:
-                error = again
-                continue
-            self._log.info("records.accepted", cameras=[one.camera for one in held])
-            self._commit(held, waiting)
+        refused = [turn for turn in turns if turn[1].records]
+        if not self._refused:
+            self._log.error("records.refused", error=str(error), cameras=[one.camera for one, _ in refused])
+        self._refused += refused
+        self._commit(*_parted([turn for turn in turns if not turn[1].records]))
+
+    def _catch_up(self, *, at_once: bool = False) -> None:
+        """Hand over again the records that were refused, and finish their turns then; their cameras wait for it."""
+        if not self._refused or (time.monotonic() < self._catch_up_at_s and not at_once):
             return
+        # What is lost is in other hands by now: they say the same again.
+        is_held = self._queue.renew([one for one, _ in self._refused])
+        self._refused = [turn for turn, held in zip(self._refused, is_held, strict=True) if held]
+        taken, outputs = _parted(self._refused)
+        try:
+            self._keep(taken, outputs)
+        except QueueError as error:
+            self._log.debug("records.still_refused", error=str(error))
+            self._catch_up_at_s = time.monotonic() + min(_RENEW_AFTER_S, self._patience.next_s())
+            return
+        self._patience.reset()
+        self._refused, self._has_lost = [], False
+        if taken:
+            self._log.info("records.accepted", cameras=[one.camera for one in taken])
+        self._commit(taken, outputs)
 
     def _commit(self, taken: Sequence[Taken], outputs: Sequence[PipelineOutput]) -> None:
         """Hand results back, and learn from leases that were lost meanwhile."""
@@ -255,7 +264,8 @@ class LiveWorker:
         if self._held and time.monotonic() - self._renewed_s > _RENEW_AFTER_S:
             # An unreachable Redis is noticed when the batch is handed back.
             with suppress(BrokerDown):
-                self._has_lost |= not all(self._queue.renew(self._held))
+                still_held = self._queue.renew([*self._held, *(one for one, _ in self._refused)])
+                self._has_lost |= not all(still_held[: len(self._held)])
             self._renewed_s = time.monotonic()
         with self._metrics.stage(name):
             yield
@@ -271,33 +281,8 @@ class LiveWorker:
                 self._log.warning("frame.not_analysed", camera=item.camera, reason=item.result.note)
 
 
-def _parted(
-    turns: Sequence[tuple[Taken, PipelineOutput]],
-) -> tuple[list[Taken], list[PipelineOutput]]:
+def _parted(turns: Sequence[_Turn]) -> tuple[list[Taken], list[PipelineOutput]]:
     return [taken for taken, _ in turns], [output for _, output in turns]
-
-
-def _item(taken: Taken, time_utc: datetime | None) -> PipelineItem:
-    """Return a turn as the pipeline takes it.
-
-    Args:
-        taken: from the queue.
-        time_utc: now, or None when no records are wanted.
-    """
-    return PipelineItem(
-        camera=taken.camera,
-        epoch=taken.epoch,
-        kind=taken.kind,
-        media_time_s=taken.media_time_s,
-        jpeg=taken.jpeg,
-        state=taken.state,
-        detector=taken.info.detector,
-        profile=taken.info.profile,
-        zones=taken.info.zones,
-        rules=taken.info.rules,
-        snapshots=taken.info.snapshots,
-        wall_time_utc=None if time_utc is None else time_utc - timedelta(seconds=taken.age_s),
-    )
 
 
 class _Registration:
