@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from typing import Any, cast
 import pytest
 
 from maskwatch.demo.cameras import DEMO_CAMERAS
+from maskwatch.types import Verdict
 from tests.support import free_port, wait_for
 
 STOP_S = 10.0
@@ -140,6 +142,20 @@ def count(up: Up, event: str) -> int:
     return len([entry for entry in up.events() if entry["event"] == event])
 
 
+def counted(up: Up) -> dict[tuple[str, str], int]:
+    """Return what the metrics say of people who have gone: (camera, verdict) -> how many."""
+    lines = (up.get("/metrics") or b"").decode()
+    found = re.findall(r'^maskwatch_people_total\{camera="(\w+)",verdict="(\w+)"\} (\d+)', lines, re.MULTILINE)
+    return {(camera, verdict): int(people) for camera, verdict, people in found if int(people)}
+
+
+def recorded(up: Up) -> dict[tuple[str, str], int]:
+    """Return what the record says of the same."""
+    rows = json.loads(up.get("/api/v1/compliance?by=camera") or b'{"items": []}')["items"]
+    found = {(row["camera"], str(verdict)): row[verdict] for row in rows for verdict in Verdict}
+    return {key: people for key, people in found.items() if people}
+
+
 def run_up(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run an `up` that should end by itself."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("MASKWATCH_", "XDG_"))}
@@ -168,6 +184,13 @@ def test_demo_shows_annotated_pictures_of_every_camera(demo: Up) -> None:
 def test_demo_tells_who_wears_a_mask(demo: Up) -> None:
     for name, verdict in (("lobby", "without_mask"), ("ward", "with_mask")):
         wait_for(partial(people, demo, name, verdict), GENEROUS_S, f"somebody {verdict} in {name}")
+
+
+def test_record_agrees_with_the_metrics(demo: Up) -> None:
+    wait_for(lambda: sum(counted(demo).values()) >= 2, GENEROUS_S, "some people to have gone by")
+    # People go by all the time, so it is an instant at which nobody waits to be recorded.
+    wait_for(lambda: counted(demo) == recorded(demo), GENEROUS_S, "record and metrics to say the same")
+    assert (demo.home / ".local/state/maskwatch/record.db").exists()
 
 
 def test_demo_streams_moving_pictures(demo: Up) -> None:
