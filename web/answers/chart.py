@@ -24,7 +24,7 @@ MOST_ROWS = 40
 
 _STACK = (Verdict.WITH_MASK, Verdict.INCORRECT_MASK, Verdict.WITHOUT_MASK, Verdict.UNKNOWN)
 _LEFT, _RIGHT = 46, 12
-_TOP, _SHARE_HEIGHT, _GAP, _COUNT_HEIGHT, _FOOT = 22, 180, 40, 72, 24
+_TOP, _SHARE_HEIGHT, _GAP, _COUNT_HEIGHT, _FOOT = 28, 180, 48, 72, 24
 _ROW_HEIGHT = 28
 _LETTER = 6.6
 """Width of a letter of 12 pixels, about."""
@@ -79,9 +79,9 @@ def column_chart(points: Sequence[Point], width: int, about: str) -> Markup:
     base = _TOP + _SHARE_HEIGHT + _GAP + _COUNT_HEIGHT
     most = _nice(max((point.row.known + point.row.unknown for point in points if point.row), default=0))
     parts = [
-        _text(0, _TOP - 9, "Wore a mask properly, with 95 % interval", "axis"),
+        _text(0, _TOP - 16, "Wore a mask properly, with 95 % interval", "axis"),
         *_share_grid(width),
-        _text(0, _TOP + _SHARE_HEIGHT + _GAP - 9, "People seen", "axis"),
+        _text(0, _TOP + _SHARE_HEIGHT + _GAP - 16, "People seen", "axis"),
         *_count_grid(width, base, most),
     ]
     every = max(1, math.ceil(max(len(point.tick) for point in points) * _LETTER * 1.15 / step))

@@ -205,7 +205,7 @@ def _what_is_missing() -> str:
         return ""
     return (
         f"The newest {duration(backlog.oldest_s)} are missing: {count(backlog.records)} records wait for a recorder. "
-        "They aren't lost; is `maskwatch recorder` running?"
+        "They aren't lost; is maskwatch recorder running?"
     )
 
 
