@@ -35,6 +35,7 @@ class Postgres:
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         initdb = [str(programs / "initdb"), "-D", str(self._data), "-U", "maskwatch", "-A", "trust", "--no-sync"]
+        initdb += ["-E", "UTF8", "--locale", "C"]
         subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=folder, **self._as)
 
     def url(self, database: str = "postgres") -> str:
@@ -68,12 +69,12 @@ class Postgres:
             self._process.wait(10)
             self._process = None
 
-    def make_database(self, name: str) -> str:
+    def make_database(self, name: str, encoding: str = "UTF8") -> str:
         """Make an empty database and return its address."""
         import psycopg
 
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            connection.execute(f"CREATE DATABASE \"{name}\" ENCODING '{encoding}' TEMPLATE template0".encode())
         return self.url(name)
 
 

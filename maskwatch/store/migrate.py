@@ -20,9 +20,15 @@ def upgrade(connection: Connection) -> None:
     """Make or change the tables, in the transaction of a connection that may write; nothing happens when all is new.
 
     Raises:
-        StoreError: if a newer version of Maskwatch made them.
+        StoreError: if a newer version of Maskwatch made them, or the database can't hold every text.
     """
     if connection.dialect.name == "postgresql":
+        encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+        if encoding != "UTF8":
+            raise StoreError(
+                f"the record's database has the encoding {encoding}, which can't hold every text; expected UTF8: "
+                "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+            )
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     found = version_of(connection)

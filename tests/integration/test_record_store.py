@@ -130,6 +130,14 @@ def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> Non
         store.upgrade()
 
 
+def test_database_that_cannot_hold_every_text_is_refused(postgres: Postgres) -> None:
+    with (
+        Store(postgres.make_database(f"test-{uuid4().hex}", "LATIN1")) as store,
+        pytest.raises(StoreError, match="UTF8"),
+    ):
+        store.upgrade()
+
+
 def test_record_without_tables_says_who_makes_them(url: str) -> None:
     with Store(url) as store:
         assert store.schema_version() is None
