@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -30,6 +29,7 @@ from workers.items import PipelineOutput, item_of
 from workers.keeping import Forwarder, Keeper, event_kinds
 from workers.models import WorkerModels, load_models
 from workers.pipeline import Pipeline, PipelineOptions
+from workers.registration import Registration
 from workers.relook import RelookOptions
 from workers.swap import ModelSwap
 
@@ -38,7 +38,6 @@ __all__ = ["BatchSize", "LiveWorker", "run"]
 _RENEW_AFTER_S = 1.0
 """Leases last 5 s: a stage may take 4."""
 
-_REGISTER_EVERY_S = 3.0
 _TAKE_WAIT_S = 1.0
 _FINISH_WITHIN_S = 6.0
 """How long a finished batch is offered to a Redis that doesn't answer; by then its leases have run out."""
@@ -285,27 +284,6 @@ def _parted(turns: Sequence[_Turn]) -> tuple[list[Taken], list[PipelineOutput]]:
     return [taken for taken, _ in turns], [output for _, output in turns]
 
 
-class _Registration:
-    """Says every few seconds that this process is alive; a Redis that is away is the loop's business."""
-
-    def __init__(self, book: ProcessBook, info: ProcessInfo) -> None:
-        self._book = book
-        self._info = info
-        self._next_s = 0.0
-
-    def beat(self, models: Sequence[str]) -> None:
-        """Register when it is time, with the models that speak now."""
-        now_s = time.monotonic()
-        if now_s >= self._next_s:
-            self._next_s = now_s + _REGISTER_EVERY_S
-            self._book.register(replace(self._info, models=tuple(models)))
-
-    def leave(self) -> None:
-        """Strike this process out, where Redis answers."""
-        with suppress(QueueError):
-            self._book.leave(self._info)
-
-
 def run(settings: Settings, name: str, stop: Stop) -> None:
     """Be a worker until `stop` is requested.
 
@@ -330,7 +308,7 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
     info = ProcessInfo("worker", name, address, socket.gethostname(), models.engine.value)
     durable = connect(redis.durable.get_secret_value())
     with connect(url, blocking=True) as client, connect(url) as other, durable:
-        registration = _Registration(ProcessBook(other), info)
+        registration = Registration(ProcessBook(other), info)
         records = EventLog(durable)
         forwarder = Forwarder(Happened(other), records)
 
