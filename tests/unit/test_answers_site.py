@@ -283,6 +283,13 @@ def test_what_is_not_recorded_yet_is_told(browser: FlaskClient, bus: FakeBus) ->
     assert "recorded: Redis at localhost" in browser.get("/events").text
 
 
+def test_time_that_is_not_kept_any_longer_is_told(browser: FlaskClient) -> None:
+    assert "is kept" not in browser.get("/events").text
+    assert "Nothing older than 90 days is kept" in browser.get("/events?from=-91d").text
+    assert "Nothing older than 90 days" not in browser.get("/compliance?from=-91d").text
+    assert "Nothing older than 730 days is kept" in browser.get("/compliance?from=-731d").text
+
+
 def test_report_on_the_site_has_charts_and_violations(browser: FlaskClient) -> None:
     page = browser.get(f"/compliance/report?{WEEK}").text
     assert page.count('<svg class="chart columns"') == 6

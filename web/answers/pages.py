@@ -97,7 +97,7 @@ def compliance_page() -> str:
         by_choices=_choices(_BY, ",".join(by)),
         is_empty_record=not total.people and site().records.is_empty(),
         here="/compliance",
-        **_common(args, asked.span),
+        **_common(args, asked.span, site().settings.store.tallies_days),
     )
 
 
@@ -130,7 +130,7 @@ def events_page() -> str:
         is_empty_record=not page.rows and site().records.is_empty(),
         is_filtered=any(_joined(args, key) for key in ("camera", "zone", "kind", "severity", "rule")),
         here="/events",
-        **_common(args, asked.span),
+        **_common(args, asked.span, site().settings.store.events_days),
     )
 
 
@@ -165,8 +165,8 @@ def _view(event: Event, span: Span) -> EventView:
     )
 
 
-def _common(args: Args, span: Span) -> Mapping[str, object]:
-    """Return what both pages' forms and links need."""
+def _common(args: Args, span: Span, kept_days: float) -> Mapping[str, object]:
+    """Return what both pages' forms and links need; what is older than `kept_days` isn't on record any more."""
     configured = site().settings.cameras
     counted = find_compliance(Counted(span.since, span.until, span.zone), (By.CAMERA, By.ZONE))
     cameras = sorted({*configured, *(row.camera for row in counted if row.camera)})
@@ -177,6 +177,7 @@ def _common(args: Args, span: Span) -> Mapping[str, object]:
     return {
         "span": span,
         "missing": _what_is_missing() if span.until > now() else "",
+        "kept_days": kept_days if span.since < now() - timedelta(days=kept_days) else None,
         "is_running": span.until > now(),
         "cameras": _choices({name: name for name in cameras}, _joined(args, "camera"), "All cameras"),
         "zones": _choices({name: name for name in zones}, _joined(args, "zone"), "All zones"),
