@@ -71,13 +71,14 @@ class Scene:
     def __init__(self, client: redis.Redis, hold: Hold) -> None:
         self._client = client
         self._hold = hold
+        self._queue = FrameQueue(client)
         self._number = 0
 
     def frame(self, jpeg: bytes) -> None:
         self._number += 1
         name, time_s = self._hold.camera, self._number / 5
         offer = Offer(name, self._hold.epoch, f"{name}-{self._number}", jpeg, (640, 360), 0.0, time_s)
-        FrameQueue(self._client).offer(offer)
+        self._queue.offer(offer)
         wait_for(self._is_dealt_with, GENEROUS_S, f"frame {self._number} of {name}")
 
     def _is_dealt_with(self) -> bool:

@@ -37,6 +37,7 @@ class Feed:
     def __init__(self, client: redis.Redis, holds: list[Hold]) -> None:
         self._client = client
         self._holds = holds
+        self._queue = FrameQueue(client)  # keeps its connections, of which a client has so many
         self._pictures = [encode_jpeg(moving_face(number)) for number in range(8)]
         self.offered = 0
         self.results: dict[str, list[FrameResult]] = {hold.camera: [] for hold in holds}
@@ -47,7 +48,7 @@ class Feed:
         # To and fro, so that the face never jumps: the same person is followed all the time.
         jpeg = self._pictures[abs(self.offered % 14 - 7)]
         for hold in self._holds:
-            FrameQueue(self._client).offer(
+            self._queue.offer(
                 Offer(hold.camera, hold.epoch, f"test-{self.offered}", jpeg, (640, 360), 0.0, self.offered / 5)
             )
         self.offered += 1
