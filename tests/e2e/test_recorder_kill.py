@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -34,11 +34,13 @@ from maskwatch.store import Store
 from maskwatch.types import Verdict
 from tests.support import free_port, wait_for
 from tests.support_postgres import postgres_server
-from tests.support_records import NOON, an_event, somebody
+from tests.support_records import an_event, somebody
 from tests.support_redis import redis_server
 
 KILL_S = float(os.environ.get("KILL_TEST_S", "15"))
 GENEROUS_S = 120.0
+YESTERDAY = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=1)
+"""When it all happens: retention is at work too, and takes what is too old."""
 
 pytestmark = pytest.mark.timeout(KILL_S + 4 * GENEROUS_S)
 
@@ -123,7 +125,7 @@ class Producer(threading.Thread):
                     number += 1
                     verdict = self._chance.choice(list(Verdict))
                     event = an_event(
-                        number, id=uuid4(), snapshot=uuid4().hex, time_utc=NOON + timedelta(seconds=number)
+                        number, id=uuid4(), snapshot=uuid4().hex, time_utc=YESTERDAY + timedelta(seconds=number)
                     )
                     snapshots.put(str(event.snapshot), f"picture {number}".encode(), 3600)
                     records += [event, somebody(number, verdict, at=event.time_utc)]
@@ -200,7 +202,7 @@ def _kill_at_random(victims: list[Callable[[], None]], store: Store) -> int:
 
 
 def _more(store: Store, than: int) -> int:
-    people = sum(row.people for row in store.compliance(NOON, NOON + timedelta(days=10)))
+    people = sum(row.people for row in store.compliance(YESTERDAY, YESTERDAY + timedelta(days=10)))
     return people if people > than else 0
 
 
@@ -220,7 +222,7 @@ def _assert_each_once(store: Store, durable: Durable, producer: Producer, blobs:
     wanted = {event.id: event for event in producer.events}
     assert len(found) == len(wanted)
     assert {event.id for event in found} == set(wanted)
-    (row,) = store.compliance(NOON, NOON + timedelta(days=10))
+    (row,) = store.compliance(YESTERDAY, YESTERDAY + timedelta(days=10))
     assert {verdict: getattr(row, verdict.value) for verdict in Verdict} == producer.people
     for event in found:
         assert event.snapshot == f"event-{wanted[event.id].snapshot}.jpg"
@@ -269,7 +271,7 @@ def test_recorder_verb_records_and_ends_on_sigterm(tmp_path: Path) -> None:
         process = subprocess.Popen([sys.executable, "-m", "maskwatch", "recorder", "--name", "r1"], env=environ)
         try:
             with connect(live_url) as client, Store(f"sqlite:///{tmp_path / 'state' / 'record.db'}") as store:
-                EventLog(client).add([an_event(1, time_utc=NOON + timedelta(days=365))])
+                EventLog(client).add([an_event(1, time_utc=YESTERDAY)])
                 wait_for(lambda: EventLog(client).backlog().records == 0, GENEROUS_S, "the record to be written")
                 assert [event.track_id for event in store.events().rows] == [1]
                 assert [info.name for info in ProcessBook(client).list("recorder")] == ["r1"]
