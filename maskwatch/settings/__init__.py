@@ -11,6 +11,7 @@ from maskwatch.settings.model import (
     RedisSettings,
     RelookSettings,
     Settings,
+    SheddingSettings,
     WebSettings,
     WorkerSettings,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "RedisSettings",
     "RelookSettings",
     "Settings",
+    "SheddingSettings",
     "Source",
     "SourceKind",
     "WebSettings",

@@ -15,6 +15,7 @@ from maskwatch.settings import (
     MotionSettings,
     RedisSettings,
     Settings,
+    SheddingSettings,
     WebSettings,
     WorkerSettings,
     load_settings,
@@ -44,6 +45,7 @@ def test_example_holds_every_key_there_is() -> None:
         ("redis", RedisSettings),
         ("models", ModelsSettings),
         ("worker", WorkerSettings),
+        ("shedding", SheddingSettings),
         ("web", WebSettings),
         ("metrics", MetricsSettings),
         ("log", LogSettings),
@@ -83,6 +85,9 @@ def test_defaults_in_brackets_are_the_real_ones() -> None:
     assert written["hwaccel"] == camera.hwaccel
     assert written["timeout_s"] == f"{camera.timeout_s:g}"
     assert written["batch"] == str(worker.batch)
+    assert written["batch_within_s"] == f"{worker.batch_within_s:g}"
+    assert written["gather_s"] == f"{worker.gather_s:g}"
+    assert written["stale_after_s"] == f"{worker.stale_after_s:g}"
     assert written["threads"] == str(worker.threads)
     assert written["engine"] == worker.engine
     assert written["min_face_px"] == str(worker.min_face_px)
