@@ -7,22 +7,24 @@ from hypothesis import strategies as st
 
 from maskwatch.arrays import UInt8Array
 from maskwatch.errors import ModelError, ShapeError
-from models.engines.network import batches_padded, batches_whole, empty_outputs, join_outputs, require_images
+from models.engines.network import batches_even, batches_padded, empty_outputs, join_outputs, require_images
 from models.manifest import OutputSpec
 
 SIZES = (1, 2, 4, 8, 16)
 OUTPUTS = (OutputSpec(name="scores", shape=(3,)), OutputSpec(name="boxes", shape=(0, 4)))
 
 
-@given(st.integers(0, 200))
-def test_whole_pieces_cover_the_batch_in_order_without_padding(count: int) -> None:
-    pieces = list(batches_whole(count, SIZES))
+@given(st.integers(0, 200), st.integers(1, 16))
+def test_even_pieces_cover_the_batch_in_order_without_padding(count: int, most: int) -> None:
+    pieces = list(batches_even(count, most))
     assert [index for start, stop in pieces for index in range(start, stop)] == list(range(count))
-    assert all(stop - start in SIZES for start, stop in pieces)
+    assert all(1 <= stop - start <= most for start, stop in pieces)
+    assert len(pieces) == -(-count // most)
 
 
-def test_whole_pieces_are_the_largest_first() -> None:
-    assert list(batches_whole(23, SIZES)) == [(0, 16), (16, 20), (20, 22), (22, 23)]
+def test_even_pieces_differ_by_one_at_most() -> None:
+    assert list(batches_even(9, 4)) == [(0, 3), (3, 6), (6, 9)]
+    assert list(batches_even(5, 4)) == [(0, 3), (3, 5)]
 
 
 @given(st.integers(0, 200))
