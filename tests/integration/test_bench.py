@@ -15,7 +15,7 @@ import cv2
 import pytest
 import yaml
 
-from maskwatch.media import VideoWriter
+from maskwatch.media.writer import VideoWriter
 from tests.support import wait_for
 from tests.support_worker import moving_face
 from workers.bench.pictures import load_jpegs, write_jpegs
