@@ -24,6 +24,9 @@ __all__ = ["NetworkModel", "WorkerModels", "load_models"]
 
 _WARM_SIZE_WH = (640, 360)
 
+_WARM_BATCHES = {EngineName.LITERT: (4,), EngineName.KERAS: (1, 4, 16)}
+"""LiteRT cuts every batch into calls of four faces or one frame at most; Keras compiles a function for each size."""
+
 _OURS = DETECTORS[0]
 """The detector's name that stands for the active detector model."""
 
@@ -115,7 +118,7 @@ class WorkerModels:
         self._detectors[_OURS] = model
 
     def warm_up(self, detectors: Collection[str], profiles: Collection[Profile], batch: int) -> None:
-        """Run every network once in the batch sizes to come: the first run of each allocates or compiles.
+        """Run every network in the sizes to come: the first run of each allocates or compiles.
 
         Raises:
             ConfigError, ModelError: as `detector`.
@@ -127,7 +130,7 @@ class WorkerModels:
 
     def _warm(self, model: Detector | MaskClassifier) -> None:
         _, profiles, batch = self._warm_for
-        sizes = [size for size in (1, 2, 4, 8, 16) if size <= batch]
+        sizes = sorted({min(size, batch) for size in _WARM_BATCHES[self.engine]})
         if isinstance(model, MaskClassifier):
             for size in sizes:
                 model.classify(np.zeros((size, model.size_px, model.size_px, 3), np.uint8))
