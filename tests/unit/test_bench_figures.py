@@ -98,9 +98,10 @@ def test_outcome_is_what_happened_between_the_first_and_the_last_look() -> None:
     looks = [
         Look(100.0, snapshot(histogram(1, 0, 0, 0), a=camera(10, 10, 0), b=camera(10, 9, 1))),
         Look(105.0, snapshot(histogram(31, 0, 0, 0), a=camera(35, 30, 5), b=camera(35, 19, 16))),
-        Look(110.0, snapshot(histogram(31, 30, 0, 0), a=camera(60, 50, 10), b=camera(60, 29, 31))),
+        Look(110.0, snapshot(histogram(31, 30, 0, 0), a=camera(60, 50, 10), b=camera(60, 29, 31)), 2),
     ]
     said = figures(looks, Costs({"worker": (1,)}), 2)
+    assert said["shedding_level_by_time"] == [0, 2]
     assert said["offered_fps"] == 10.0
     assert said["analysed_fps"] == 6.0
     assert said["dropped"] == {"replaced": 40}

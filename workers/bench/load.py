@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ from maskwatch.broker.cameras import CameraBook
 from maskwatch.broker.connect import connect
 from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.messages import CameraInfo, Done, Hold, Offer, OfferStatus
+from maskwatch.broker.shedding import SheddingBook
 from maskwatch.errors import QueueError
-from maskwatch.types import FrameResult, FrameStatus, MaskLabel, Person, Profile, Verdict
+from maskwatch.shedding import Shedding, Thinner
+from maskwatch.types import DropReason, FrameResult, FrameStatus, MaskLabel, Person, Profile, Verdict
 from workers.bench.pictures import SIZE_WH, load_jpegs
 
 __all__ = ["camera_names", "consume_job", "produce_job"]
 
 _RENEW_EVERY_S = 1.5
+_LOOK_EVERY_S = 1.0
 _TOGETHER = 8
 """Frames offered at once: ingest sends those together that become due while others are on their way."""
 _STATE = b"s" * 2000
@@ -38,7 +42,8 @@ def produce_job(spec: Mapping[str, Any], wait_for_start: Callable[[], None]) -> 
     Args:
         spec: `url` of Redis; `ingest`, the holder's name; `cameras`, their names; `fps` of each, or None for as many
             as are taken, with a pause while more than `most_ready` cameras wait; `seconds`; `folder` of JPEGs, or
-            `size_bytes` of bytes that stand in for one; `profile`.
+            `size_bytes` of bytes that stand in for one; `profile`; `gives_way`, whether frames are left out and
+            counted as ingest does when the workers can't keep up.
         wait_for_start: called once the cameras are held.
 
     Returns:
@@ -49,7 +54,8 @@ def produce_job(spec: Mapping[str, Any], wait_for_start: Callable[[], None]) -> 
     """
     jpegs = load_jpegs(Path(spec["folder"])) if spec["folder"] else [b"\xff\xd8".ljust(spec["size_bytes"], b".")]
     with connect(spec["url"]) as client:
-        producer = _Producer(spec, CameraBook(client), FrameQueue(client), jpegs)
+        levels = SheddingBook(client) if spec["gives_way"] else None
+        producer = _Producer(spec, CameraBook(client), FrameQueue(client), jpegs, levels)
         wait_for_start()
         began_cpu_s = time.process_time()
         if spec["fps"] is None:
@@ -63,12 +69,24 @@ def produce_job(spec: Mapping[str, Any], wait_for_start: Callable[[], None]) -> 
 class _Producer:
     """Cameras that are held, and the frames that were offered."""
 
-    def __init__(self, spec: Mapping[str, Any], book: CameraBook, queue: FrameQueue, jpegs: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        spec: Mapping[str, Any],
+        book: CameraBook,
+        queue: FrameQueue,
+        jpegs: Sequence[bytes],
+        levels: SheddingBook | None,
+    ) -> None:
         self.offered = 0
         self.offer_ms: list[float] = []
         self._book = book
         self._queue = queue
         self._jpegs = jpegs
+        self._levels = levels
+        self._looked_s = 0.0
+        self._factor = 1.0
+        self._thinners = {name: Thinner() for name in spec["cameras"]}
+        self._shed: Counter[str] = Counter()
         self._nonce = spec["ingest"]
         self._number = 0
         self._renewed_s = time.monotonic()
@@ -105,12 +123,13 @@ class _Producer:
         while (now_s := time.monotonic() - began_s) < seconds:
             frames: list[tuple[Hold, float, float]] = []
             while len(frames) < _TOGETHER and (due_s := _due_s(step, due, interval_s)) <= now_s:
-                if now_s - due_s <= interval_s:
-                    frames.append((due[step % len(due)][1], due_s, now_s - due_s))
+                if now_s - due_s <= interval_s and self._keeps(hold := due[step % len(due)][1]):
+                    frames.append((hold, due_s, now_s - due_s))
                 step += 1
             if frames:
                 self._offer(frames)
             self._renew()
+            self._give_way()
             left_s = _due_s(step, due, interval_s) - (time.monotonic() - began_s)
             if left_s > 0:
                 time.sleep(min(left_s, 0.05))
@@ -122,11 +141,26 @@ class _Producer:
             self._number += 1
             jpeg = self._jpegs[self._number % len(self._jpegs)]
             frame_id = f"{self._nonce}-{self._number}"
-            offers.append(Offer(hold.camera, hold.epoch, frame_id, jpeg, SIZE_WH, age_s, media_time_s))
+            shed = self._shed.pop(hold.camera, 0)
+            dropped = {DropReason.SHED: shed} if shed else {}
+            offers.append(Offer(hold.camera, hold.epoch, frame_id, jpeg, SIZE_WH, age_s, media_time_s, dropped))
         began_s = time.perf_counter()
         statuses = self._queue.offer_many(offers)
         self.offer_ms.append(round((time.perf_counter() - began_s) * 1000, 3))
         self.offered += statuses.count(OfferStatus.ACCEPTED)
+
+    def _keeps(self, hold: Hold) -> bool:
+        """Tell whether a frame is offered, and count it with the next one of its camera where it isn't."""
+        is_kept = self._thinners[hold.camera].keeps(self._factor)
+        self._shed[hold.camera] += not is_kept
+        return is_kept
+
+    def _give_way(self) -> None:
+        """Look at the level of shedding once a second, as ingest does."""
+        now_s = time.monotonic()
+        if self._levels is not None and now_s - self._looked_s >= _LOOK_EVERY_S:
+            self._looked_s = now_s
+            self._factor = Shedding(self._levels.level()).fps_factor
 
     def _renew(self) -> None:
         now_s = time.monotonic()
