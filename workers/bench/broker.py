@@ -75,7 +75,8 @@ def _measure(bench: BrokerBench, clients: int, running: Stage) -> dict[str, Any]
         producers = [
             {
                 "job": "produce", "ingest": f"bench-{at}", "cameras": names[at::clients], "fps": None, "folder": "",
-                "gives_way": False, "size_bytes": bench.size_bytes, "most_ready": len(names) // 2, "profile": "accurate", **common,
+                "gives_way": False, "size_bytes": bench.size_bytes, "most_ready": len(names) // 2,
+                "profile": "accurate", **common,
             }
             for at in range(clients)
         ]  # fmt: skip
