@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 from maskwatch.types import LABELS
 from training.licences import NOT_STATED
@@ -117,6 +119,13 @@ def card_text(name: str, version: str, report: Report) -> str:
     return "".join(parts)
 
 
+def _start(settings: Mapping[str, Any]) -> str:
+    """Say what the weights were before training."""
+    if settings.get("start_from"):
+        return f"going on from `{Path(str(settings['start_from'])).name}`"
+    return "random start" if settings["backbone_weights"] == "none" else "ImageNet start"
+
+
 def _head(name: str, version: str, report: Report) -> str:
     """Write what it is, what it is for, and how it was trained."""
     settings, counts = report.settings, report.faces["train"]
@@ -125,7 +134,7 @@ def _head(name: str, version: str, report: Report) -> str:
         name=name,
         version=version,
         backbone=BACKBONES[str(settings["backbone_name"])].format(alpha=settings["alpha"]),
-        start="random start" if settings["backbone_weights"] == "none" else "ImageNet start",
+        start=_start(settings),
         size=settings["size_px"],
         labels=_names(LABELS),
         train_counts=", ".join(f"{counts[label]:,} `{label}`" for label in LABELS),

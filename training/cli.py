@@ -66,6 +66,12 @@ _USUAL: dict[str, dict[str, Any]] = {
     default="imagenet",
     help="Keras weights file of the backbone without its top. Left out: ImageNet's are downloaded; none: random ones.",
 )
+@click.option(
+    "--start-from",
+    type=_FILE,
+    help="Trained .keras file to go on from, e.g. the shipped one, with faces of your own cameras. Starts fine-tuning "
+    "at once unless --epochs-head says otherwise.",
+)
 @click.option("--face-finder", type=_FILE, help="YuNet ONNX file that finds faces in place of the shipped detector.")
 @click.option(
     "--corrections",
@@ -159,6 +165,8 @@ def _settings(options: dict[str, Any]) -> TrainSettings:
 
     usual = _USUAL[options["recipe"]]
     chosen: dict[str, Any] = {name: usual.get(name) if value is None else value for name, value in options.items()}
+    if options["start_from"] is not None and options["epochs_head"] is None:
+        chosen["epochs_head"] = 0
     siblings = [folder.with_name("val") for folder in options["data"] if folder.name == "train"]
     found = tuple(folder for folder in siblings if folder.is_dir())
     try:

@@ -25,6 +25,7 @@ class TrainSettings(BaseModel):
         recipe: "standard" is this project's; "classic" repeats the scripts that it descends from (`training.classic`).
         backbone_name: architecture of the backbone.
         backbone_weights: a Keras weights file to start from, "imagenet" for Keras' download, or "none" for random ones.
+        start_from: a trained `.keras` file of the same shape to go on from, in place of the backbone's weights.
         face_finder: YuNet ONNX file that finds faces in place of the shipped detector; see `training.facefinder`.
         corrections: file of corrected labels; see `training.corrections`.
         licences: "SOURCE=TEXT" each; see `training.licences`.
@@ -55,6 +56,7 @@ class TrainSettings(BaseModel):
     recipe: Literal["standard", "classic"] = "standard"
     backbone_name: BackboneName = "mobilenet_v2"
     backbone_weights: BackboneWeights = "imagenet"
+    start_from: Path | None = None
     face_finder: Path | None = None
     corrections: Path | None = None
     licences: tuple[str, ...] = ()
