@@ -11,6 +11,7 @@ from maskwatch.arrays import UInt8Array
 from maskwatch.broker.counts import CameraCounts, CountsSnapshot, Histogram, Totals
 from maskwatch.broker.messages import CameraInfo, CameraView, ProcessInfo, Shown
 from maskwatch.errors import BrokerDown
+from maskwatch.shedding import Shedding
 from maskwatch.types import (
     CameraState,
     CameraStatus,
@@ -45,6 +46,7 @@ class FakeBus:
         self.held: dict[str, str] = {view.info.name: "ingest-1" for view in views}
         self.alive = [ProcessInfo("ingest", "ingest-1", "127.0.0.1:9001"), ProcessInfo("worker", "worker-1")]
         self.counted: dict[str, CameraCounts] = {view.info.name: camera_counts() for view in views}
+        self.level = 0
         self.down = False
         self.broken = False
         self.calls: list[str] = []
@@ -98,6 +100,11 @@ class FakeBus:
         """Return the processes."""
         self._called("processes")
         return self.alive
+
+    def shedding(self) -> Shedding:
+        """Return the level."""
+        self._called("shedding")
+        return Shedding(self.level)
 
 
 def camera_view(name: str = "lobby", state: CameraState = CameraState.LIVE, **changes: object) -> CameraView:

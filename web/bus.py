@@ -11,7 +11,9 @@ from maskwatch.broker.cameras import CameraBook
 from maskwatch.broker.counts import Counts, CountsSnapshot
 from maskwatch.broker.messages import CameraView, ProcessInfo, Shown
 from maskwatch.broker.processes import ProcessBook
+from maskwatch.broker.shedding import SheddingBook
 from maskwatch.broker.viewer import Viewer
+from maskwatch.shedding import Shedding
 
 __all__ = ["Bus", "RedisBus"]
 
@@ -40,6 +42,9 @@ class Bus(Protocol):
     def processes(self) -> list[ProcessInfo]:
         """Return the processes that are alive."""
 
+    def shedding(self) -> Shedding:
+        """Return what gives way because the workers can't keep up."""
+
 
 class RedisBus:
     """The queue's own classes behind one face; may be used by several threads at once.
@@ -53,6 +58,7 @@ class RedisBus:
         self._cameras = CameraBook(client)
         self._viewer = Viewer(client)
         self._processes = ProcessBook(client)
+        self._levels = SheddingBook(client)
 
     def overview(self) -> list[CameraView]:
         """Return all registered cameras, sorted by name."""
@@ -77,3 +83,7 @@ class RedisBus:
     def processes(self) -> list[ProcessInfo]:
         """Return the processes that are alive."""
         return self._processes.list()
+
+    def shedding(self) -> Shedding:
+        """Return what gives way because the workers can't keep up."""
+        return Shedding(self._levels.level())

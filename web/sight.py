@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from maskwatch.broker.messages import CameraView
+from maskwatch.shedding import Shedding
 from maskwatch.types import CameraState
 
-__all__ = ["STALLED_AFTER_S", "Sight", "describe", "no_answer", "no_broker", "not_configured", "sight_of"]
+__all__ = [
+    "STALLED_AFTER_S",
+    "Sight",
+    "describe",
+    "describe_shedding",
+    "no_answer",
+    "no_broker",
+    "not_configured",
+    "sight_of",
+]
 
 STALLED_AFTER_S = 2.6
 """A lost camera has to show within 3 s of its last packet, and the overview is read every quarter of a second."""
@@ -104,6 +114,16 @@ def describe(view: CameraView, sight: Sight) -> dict[str, Any]:
         "note": status.note if status else "",
         "reconnects": status.reconnects if status else 0,
         "since_utc": status.since_utc if status else None,
+    }
+
+
+def describe_shedding(shedding: Shedding) -> dict[str, Any]:
+    """Return what the API and the pages tell of what gives way because the workers can't keep up."""
+    return {
+        "level": shedding.level,
+        "most": shedding.MOST,
+        "fps_factor": round(shedding.fps_factor, 2),
+        "words": shedding.words,
     }
 
 
