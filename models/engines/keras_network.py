@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import structlog
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import EngineUnavailable, ModelError
-from models.engines.keras_archive import checked_archive
+from models.engines.keras_archive import load_archive
 from models.engines.network import batches_padded, empty_outputs, join_outputs, require_images
 from models.manifest import EngineName, OutputSpec
 from models.registry import ModelEntry
@@ -49,7 +47,7 @@ class KerasNetwork:
         self._errors = _prepare_backend(threads)
         self._call: Callable[[UInt8Array], Any] | None = None
         try:
-            self._call = _compile(_load(content, self._where))
+            self._call = _compile(load_archive(content, self._where))
             self._run_padded(np.zeros((0, self.size_wh[1], self.size_wh[0], 3), np.uint8), 1)
         except ValueError as error:
             self.close()
@@ -142,26 +140,6 @@ def _share_machine(tf: Any, threads: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except (RuntimeError, ValueError):
         structlog.get_logger().debug("engine.keras.already_started", threads=threads)
-
-
-def _load(content: bytes, where: str) -> Any:
-    """Parse a `.keras` archive; what is no plain network of pictures is refused before Keras sees it.
-
-    The bytes go through a private folder because Keras reads paths only, and the original could change after its check.
-
-    Raises:
-        ModelError: if Keras can't read it, or it holds code.
-    """
-    import keras
-
-    with tempfile.TemporaryDirectory(prefix="maskwatch-") as folder:
-        path = Path(folder) / "model.keras"
-        path.write_bytes(checked_archive(content, where))
-        try:
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (ValueError, TypeError, KeyError, OSError, ImportError, AttributeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ModelError(f"model file {where}: Keras refuses it ({reason}); install the model again") from error
 
 
 def _compile(model: Any) -> Callable[[UInt8Array], Any]:
