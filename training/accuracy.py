@@ -153,7 +153,7 @@ def _peer(inputs: Inputs, path: Path) -> dict[str, Any]:
     from training.peers import AizooDetector, judge_with_aizoo
 
     detector = AizooDetector(path)
-    unboxed = read_unboxed(inputs.unboxed) if inputs.unboxed else {}
+    unboxed = read_unboxed(inputs.unboxed).faces if inputs.unboxed else {}
     judged = judge_with_aizoo(read_labelled(inputs.images, inputs.scenes), detector, unboxed)
     pairs = pair(judged, 0.35)
     return {
