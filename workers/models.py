@@ -130,14 +130,14 @@ class WorkerModels:
 
     def _warm(self, model: Detector | MaskClassifier) -> None:
         _, profiles, batch = self._warm_for
-        sizes = sorted({min(size, batch) for size in _WARM_BATCHES[self.engine]})
+        sizes = _WARM_BATCHES[self.engine]
         if isinstance(model, MaskClassifier):
             for size in sizes:
                 model.classify(np.zeros((size, model.size_px, model.size_px, 3), np.uint8))
             return
         frame_bgr = np.zeros((_WARM_SIZE_WH[1], _WARM_SIZE_WH[0], 3), np.uint8)
         for profile in profiles:
-            for size in sizes:
+            for size in sorted({min(size, batch) for size in sizes}):
                 model.detect([frame_bgr] * size, profile)
 
     def _first(self, kind: ModelKind) -> NetworkModel:
