@@ -134,8 +134,10 @@ def train(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from maskwatch import log
     from maskwatch.settings.model import LogSettings
+    from training.memory import keep_freed_memory
 
     log.configure(LogSettings(), "train")
+    keep_freed_memory()
     settings = _settings(options)
     out: Path = options["out"]
     if settings.recipe == "classic":
