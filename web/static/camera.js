@@ -24,7 +24,10 @@ const stream = new Stream({
     }
   },
   picture: (message, blob) => tile.show(message, blob),
-  silent: () => tile.silence(),
+  silent() {
+    showShedding(null);
+    tile.silence();
+  },
   link: showLink,
 });
 

@@ -32,6 +32,7 @@ const stream = new Stream({
     tiles.get(message.camera)?.show(message, blob);
   },
   silent() {
+    showShedding(null);
     for (const tile of tiles.values()) tile.silence();
   },
   link: showLink,
