@@ -24,9 +24,8 @@ def assign(costs: NDArray[np.float64], never: float) -> list[tuple[int, int]]:
         Row and column of each pair, by row. Rows and columns without a partner are in none.
     """
     possible = costs < never
-    candidates: list[tuple[int, int]] = list(zip(*(part.tolist() for part in np.nonzero(possible)), strict=True))
-    if len({row for row, _ in candidates}) == len({column for _, column in candidates}) == len(candidates):
-        return candidates  # nobody competes, as in most frames
+    if (clear := _nearest(costs, possible)) is not None:
+        return clear
     pairs: list[tuple[int, int]] = []
     for rows, columns in _groups(possible):
         if len(rows) == len(columns) == 1:
@@ -40,6 +39,25 @@ def assign(costs: NDArray[np.float64], never: float) -> list[tuple[int, int]]:
             if costs[row, column] < never:
                 pairs.append((row, column))
     return sorted(pairs)
+
+
+def _nearest(costs: NDArray[np.float64], possible: NDArray[np.bool_]) -> list[tuple[int, int]] | None:
+    """Pair everybody of the rarer side with the nearest, or return None where two have the same nearest.
+
+    Nothing is cheaper, and it is so in almost every frame.
+    """
+    rows, columns = np.flatnonzero(possible.any(axis=1)), np.flatnonzero(possible.any(axis=0))
+    if len(rows) == 0:
+        return []
+    part = costs[np.ix_(rows, columns)]
+    if len(rows) <= len(columns):
+        columns = columns[part.argmin(axis=1)]
+    else:
+        rows = rows[part.argmin(axis=0)]
+    row_list, column_list = rows.tolist(), columns.tolist()
+    if len(set(row_list)) < len(row_list) or len(set(column_list)) < len(column_list):
+        return None
+    return sorted(zip(row_list, column_list, strict=True))
 
 
 def _groups(possible: NDArray[np.bool_]) -> list[tuple[list[int], list[int]]]:
