@@ -26,6 +26,9 @@ STALLED_AFTER_S = 2.6
 _OVERDUE_S = 10.0
 """A still camera sends a frame every few seconds; older than this, nobody analyses it."""
 
+_LEAST_FPS_FACTOR = Shedding(Shedding.MOST).fps_factor
+"""Slow cameras are slower still while the workers can't keep up."""
+
 _TITLES = {
     CameraState.CONNECTING: "connecting",
     CameraState.LIVE: "live",
@@ -65,7 +68,7 @@ def sight_of(view: CameraView) -> Sight:
         return Sight(state, reason, False, _TITLES[state])
     if view.frame_age_s is None:
         return Sight(state, "no frame has been analysed yet", False, "waiting for a picture")
-    if view.frame_age_s >= max(_OVERDUE_S, 3 / view.info.fps):
+    if view.frame_age_s >= max(_OVERDUE_S, 3 / (view.info.fps * _LEAST_FPS_FACTOR)):
         age_s = round(view.frame_age_s)
         return Sight(state, f"newest analysed frame is {age_s} s old; is a worker running?", False, "not analysed")
     return Sight(state, reason, True, _TITLES[state])
