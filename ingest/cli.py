@@ -29,8 +29,9 @@ def ingest(config: Path | None, name: str | None) -> None:
     """
     from ingest import service
     from maskwatch import log
-    from maskwatch.service import stop_on_signals
+    from maskwatch.service import share_heaps, stop_on_signals
 
+    share_heaps()
     stop = stop_on_signals()
     settings = settings_from(config)
     log.configure(settings.log, "ingest")
