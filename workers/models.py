@@ -19,6 +19,7 @@ from models.manifest import ModelKind
 from models.registry import SHIPPED_ROOT
 from models.store import ActiveModel, ModelStore
 from models.trial import load_entry, try_model
+from workers.memory import keep_freed_memory
 
 __all__ = ["NetworkModel", "WorkerModels", "load_models"]
 
@@ -191,6 +192,7 @@ def load_models(
     """
     # OpenCV's threads would fight with those of the other workers: one process, one core.
     cv2.setNumThreads(threads)
+    keep_freed_memory()
     chosen = choose_engine(engine, fallback)
     models = WorkerModels(chosen, threads, store, refused)
     models.warm_up(list(detectors) or [_OURS], list(profiles) or [Profile.ACCURATE], batch)
