@@ -6,6 +6,7 @@ import threading
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from maskwatch.broker import keys
 from maskwatch.broker.connect import connect
@@ -13,7 +14,11 @@ from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.shedding import Pressure, SheddingBook
 from maskwatch.errors import BrokerDown
 from tests.support import free_port, wait_for
+from tests.support_bus import FakeClock
 from tests.support_queue import done, held, offer
+from workers.batching import LoadMeter
+from workers.shedding import Controller
+from workers.steering import Steering
 
 
 @pytest.fixture
@@ -160,6 +165,32 @@ def test_level_that_nobody_can_read_counts_as_none(each_redis: redis.Redis, book
     each_redis.hset(keys.SHEDDING, "level", "much")
     assert book.level() == 0
     assert decided(book, "one").workers == 1
+
+
+class Wants(Controller):
+    """Wants a level, whatever there is to do."""
+
+    level = 0
+
+    def step(self, now_s: float, level: int, pressure: Pressure) -> int:
+        return self.level
+
+
+def test_workers_do_the_same_though_they_would_decide_differently(each_redis: redis.Redis, book: SheddingBook) -> None:
+    clock, workers = FakeClock(), []
+    for name, level in (("one", 3), ("two", 9)):
+        controller = Wants()
+        controller.level = level
+        workers.append(Steering(book, name, LoadMeter(clock), controller, clock))
+    with capture_logs() as logs:
+        for _ in range(5):
+            clock.now += 1.0
+            levels = [worker.step().level for worker in workers]
+            assert levels == [3, 3]
+        workers[0].leave()
+        clock.now += 1.0
+        assert [worker.step().level for worker in reversed(workers)] == [9, 9]
+    assert [(one["before"], one["after"]) for one in logs] == [(0, 3), (3, 9)]
 
 
 def test_redis_that_is_away_is_told() -> None:
