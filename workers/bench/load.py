@@ -24,6 +24,8 @@ _RENEW_EVERY_S = 1.5
 _LOOK_EVERY_S = 1.0
 _TOGETHER = 8
 """Frames offered at once: ingest sends those together that become due while others are on their way."""
+_PAUSE_S = 0.003
+"""While most cameras have a frame waiting: 32 frames last longer, and asking more often would be work for the server."""
 _STATE = b"s" * 2000
 _PERSON = Person(
     1, (0.25, 0.25, 0.5, 0.5), 0.9, MaskLabel.WITH_MASK, (0.9, 0.05, 0.05), Verdict.WITH_MASK
@@ -111,7 +113,7 @@ class _Producer:
                 media_time_s = time.monotonic() - began_s
                 self._offer([(hold, media_time_s, 0.0) for hold in self._holds[at : at + _TOGETHER]])
                 while self._queue.ready() > most_ready and time.monotonic() < ends_s:
-                    time.sleep(0.001)
+                    time.sleep(_PAUSE_S)
             self._renew()
 
     def paced(self, seconds: float, fps: float) -> None:
