@@ -122,7 +122,9 @@ def card_text(name: str, version: str, report: Report) -> str:
 def _start(settings: Mapping[str, Any]) -> str:
     """Say what the weights were before training."""
     if settings.get("start_from"):
-        return f"going on from `{Path(str(settings['start_from'])).name}`"
+        share = 100 * settings.get("start_share", 0)
+        kept = f", {share:g} % of whose weights are in the kept ones" if share else ""
+        return f"going on from `{Path(str(settings['start_from'])).name}`{kept}"
     return "random start" if settings["backbone_weights"] == "none" else "ImageNet start"
 
 

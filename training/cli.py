@@ -72,6 +72,12 @@ _USUAL: dict[str, dict[str, Any]] = {
     help="Trained .keras file to go on from, e.g. the shipped one, with faces of your own cameras. Starts fine-tuning "
     "at once unless --epochs-head says otherwise.",
 )
+@click.option(
+    "--start-share",
+    type=float,
+    default=0.0,
+    help="Share of --start-from's weights in the model that is kept, 0 to 1: holds on to what it knew. Left out: 0.",
+)
 @click.option("--face-finder", type=_FILE, help="YuNet ONNX file that finds faces in place of the shipped detector.")
 @click.option(
     "--corrections",

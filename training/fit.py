@@ -23,10 +23,10 @@ from maskwatch.errors import ConfigError
 from models.backbones import build_classifier
 from models.scores import balanced_accuracy
 from training.batches import EpochBatches, draw_epoch, plain_faces, shares_to_draw
-from training.keras_file import load_keras_file
 from training.objective import hits, loss_of_allowed
 from training.samples import Sample
 from training.settings import TrainSettings
+from training.start import start_from
 
 __all__ = ["EpochRecord", "Progress", "fit", "jit_compile", "predict"]
 
@@ -91,7 +91,7 @@ def fit(settings: TrainSettings, train: Sequence[Sample], val: Sequence[Sample],
     weights = "none" if first or settings.start_from else settings.backbone_weights
     model = build_classifier(settings.backbone_name, settings.size_px, settings.alpha, weights)
     if settings.start_from and not first:
-        _start_from(model, settings.start_from)
+        start_from(model, settings.start_from)
     val_faces = plain_faces(val, settings.size_px)
     val_labels = np.array([sample.label for sample in val])
     for epoch in range(first, total):
@@ -111,23 +111,6 @@ def fit(settings: TrainSettings, train: Sequence[Sample], val: Sequence[Sample],
         if _is_over(progress, settings):
             break
     return progress
-
-
-def _start_from(model: Any, path: Path) -> None:
-    """Take over the weights of a trained model of the same shape.
-
-    Raises:
-        ConfigError: if the file can't be read, or holds a network of another shape.
-        ModelError: if it holds no network that is accepted.
-    """
-    weights = load_keras_file(path).get_weights()
-    expected, received = [[item.shape for item in part] for part in (model.get_weights(), weights)]
-    if expected != received:
-        raise ConfigError(
-            f"--start-from {path}: expected a classifier of this backbone, width and labels ({len(expected)} arrays of "
-            f"weights), received a network of another shape ({len(received)}); give the options that it was made with"
-        )
-    model.set_weights(weights)
 
 
 def _is_over(progress: Progress, settings: TrainSettings) -> bool:
@@ -255,6 +238,8 @@ def _epoch(
     with tqdm(total=len(batches), desc=f"{phase} {epoch + 1}", unit="step", mininterval=1.0, disable=None) as bar:
         step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: _show(bar, logs))
         logs = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[step, keep]).history
+    # On JAX the model now shares the averages' memory with the optimizer, and asking it gives that memory away.
+    model.set_weights([array.copy() for array in model.get_weights()])
     chances = predict(model, val_faces)
     predicted = chances.argmax(axis=1)
     record = EpochRecord(

@@ -33,6 +33,7 @@ from training.publish import FLOAT_LITERT, INT8_LITERT, KERAS_FILE, ask_litert
 from training.report import REPORT, Report, named_settings, versions
 from training.samples import Sample, count_labels
 from training.settings import TrainSettings
+from training.start import blend
 from training.tables import report_text
 
 __all__ = ["train_model"]
@@ -82,6 +83,8 @@ def train_model(settings: TrainSettings, data: Data, resume: bool = False) -> Re
     progress = fit(settings, data.train, data.val, resume)
     structlog.get_logger().info("training.exporting", best_epoch=progress.best + 1)
     model = keras.saving.load_model(settings.out / BEST, compile=False, safe_mode=True)
+    if settings.start_from is not None and settings.start_share:
+        blend(model, settings.start_from, settings.start_share)
     judged = _finish(model, settings, data)
     report = _report(settings, progress, data, judged)
     _write(settings, data, report, judged)

@@ -140,6 +140,7 @@ def _recipe(settings: TrainSettings) -> dict[str, Any]:
         "out",
         "backbone_weights",
         "start_from",
+        "start_share",
         "face_finder",
         "corrections",
         "licences",

@@ -125,6 +125,18 @@ def test_going_on_from_a_trained_model_begins_with_its_weights(tmp_path: Path) -
     np.testing.assert_allclose(before, after, atol=1e-9)
 
 
+def test_a_share_of_the_start_stays_in_what_is_kept(tmp_path: Path) -> None:
+    from models.backbones import build_classifier
+    from training.start import blend
+
+    start, learned = (build_classifier("mobilenet_v2", 32, 0.35, "none") for _ in range(2))
+    start.save(tmp_path / "start.keras")
+    before = learned.get_layer("probabilities").get_weights()[0]
+    blend(learned, tmp_path / "start.keras", 0.25)
+    expected = 0.75 * before + 0.25 * start.get_layer("probabilities").get_weights()[0]
+    np.testing.assert_allclose(learned.get_layer("probabilities").get_weights()[0], expected, rtol=1e-5)
+
+
 def test_a_model_of_another_shape_is_refused_as_a_start(tmp_path: Path) -> None:
     from training.fit import fit
 
