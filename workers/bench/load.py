@@ -25,7 +25,7 @@ _LOOK_EVERY_S = 1.0
 _TOGETHER = 8
 """Frames offered at once: ingest sends those together that become due while others are on their way."""
 _PAUSE_S = 0.003
-"""While most cameras have a frame waiting: 32 frames last longer, and asking more often would be work for the server."""
+"""While most cameras have a frame waiting: 32 frames last longer, and asking more often would cost the server."""
 _STATE = b"s" * 2000
 _PERSON = Person(
     1, (0.25, 0.25, 0.5, 0.5), 0.9, MaskLabel.WITH_MASK, (0.9, 0.05, 0.05), Verdict.WITH_MASK
