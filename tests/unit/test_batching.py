@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support_bus import FakeClock
@@ -65,6 +65,7 @@ def test_rate_falls_when_no_frame_comes() -> None:
     assert plan.gather_s == 0.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 200), st.floats(0, 2), st.floats(0, 5)), max_size=40), st.integers(1, 128))
 def test_plan_stays_within_its_bounds(batches: list[tuple[int, float, float]], most: int) -> None:
     plan, now_s = BatchPlan(most, 0.1, 0.01), 0.0

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskwatch.broker.counts import CameraCounts, CountsSnapshot, Histogram, Totals
@@ -59,6 +59,7 @@ def test_difference_of_histograms_never_falls_below_nothing() -> None:
 boxes = st.tuples(st.floats(0, 600), st.floats(0, 300), st.floats(4, 640), st.floats(4, 360))
 
 
+@settings(deadline=None)
 @given(st.lists(boxes, max_size=20), st.integers(0, MOST_FACES))
 def test_tracker_takes_every_box_for_a_face_of_its_own(found: list[tuple[float, ...]], count: int) -> None:
     detections = [

@@ -81,6 +81,7 @@ def test_level_is_told_in_words() -> None:
     assert Shedding(Shedding.MOST).words == "25 % of the frames, profile fast, known faces looked at less often"
 
 
+@settings(deadline=None)
 @given(st.floats(0.05, 1.0), st.integers(1, 400))
 def test_share_of_the_frames_remains_evenly(factor: float, frames: int) -> None:
     thinner = Thinner()
