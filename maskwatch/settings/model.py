@@ -123,7 +123,7 @@ class WorkerSettings(_Part):
     )
     batch: int = Field(default=8, ge=1, le=128, description="frames taken at once, at most")
     batch_within_s: float = Field(
-        default=0.1, ge=0.01, le=5, description="seconds that a batch may take; fewer frames are taken where it would"
+        default=0.2, ge=0.01, le=5, description="seconds that a batch may take; fewer frames are taken where it would"
     )
     gather_s: float = Field(
         default=0.004, ge=0, le=0.05, description="seconds that a first frame may wait for others; 0: none waits"
