@@ -29,7 +29,8 @@ def ingest(config: Path | None, name: str | None) -> None:
     """
     from ingest import service
     from maskwatch import log
-    from maskwatch.service import share_heaps, stop_on_signals
+    from maskwatch.memory import share_heaps
+    from maskwatch.service import stop_on_signals
 
     share_heaps()
     stop = stop_on_signals()

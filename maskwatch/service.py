@@ -13,15 +13,13 @@ import time
 import weakref
 from types import FrameType
 
-__all__ = ["SAME_WISH_S", "Stop", "die_with_parent", "share_heaps", "stop_on_signals"]
+__all__ = ["SAME_WISH_S", "Stop", "die_with_parent", "stop_on_signals"]
 
 SAME_WISH_S = 0.5
 """A signal that follows another this closely is the same wish: systemd, `make` and `timeout` may deliver one twice."""
 
 _PR_SET_PDEATHSIG = 1
 """From Linux' <sys/prctl.h>."""
-_M_ARENA_MAX = -8
-"""From glibc's <malloc.h>."""
 
 
 class Stop:
@@ -92,18 +90,3 @@ def die_with_parent(signal_number: int = signal.SIGKILL) -> None:
     if libc.prctl(_PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"prctl(PR_SET_PDEATHSIG): {os.strerror(number)}; Linux is needed")
-
-
-def share_heaps(most: int = 2) -> None:
-    """Let all threads share a few heaps; call it before there are threads.
-
-    glibc gives each thread a heap of its own, up to eight a core, and each keeps what its thread once needed. Two are
-    enough for decoders that are seldom busy at once; a camera takes 3.7 MB then and 4.3 before. Other C libraries have
-    no such thing; nothing happens there.
-
-    Args:
-        most: heaps of the process.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, most)

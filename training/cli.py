@@ -139,11 +139,11 @@ def train(
     # TensorFlow prints some dozen lines at its start that say nothing to the person who trains.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from maskwatch import log
+    from maskwatch.memory import keep_all_freed_memory
     from maskwatch.settings.model import LogSettings
-    from training.memory import keep_freed_memory
 
     log.configure(LogSettings(), "train")
-    keep_freed_memory()
+    keep_all_freed_memory()
     settings = _settings(options)
     out: Path = options["out"]
     if settings.recipe == "classic":

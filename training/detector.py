@@ -22,6 +22,7 @@ import numpy as np
 import structlog
 
 from maskwatch.labelled.unboxed import read_unboxed
+from maskwatch.memory import keep_all_freed_memory
 from training.commands import TrainingCommand
 from training.detector_batches import Batch, SceneSampler
 from training.detector_eval import evaluate_detector
@@ -31,7 +32,6 @@ from training.detector_scenes import Scene, mark_unboxed, read_scenes, split_sce
 from training.detector_teacher import teach
 from training.detector_trainer import DetectorTrainer, TrainingPlan
 from training.keras_file import load_keras_file
-from training.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     import keras
@@ -182,7 +182,7 @@ def main(data: Path, start: Path, out: Path, unboxed: tuple[Path, ...], earlier:
     validation scenes, before and after), history.jsonl (a line an epoch) and state.npz, from which the same command
     goes on after an interruption.
     """
-    keep_freed_memory()
+    keep_all_freed_memory()
     click.echo(train_detector(data, start, out, TrainingPlan(**plan), unboxed, earlier))
 
 

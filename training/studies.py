@@ -96,12 +96,12 @@ def _study(
         run: does one of them.
     """
     from maskwatch import log
+    from maskwatch.memory import keep_all_freed_memory
     from maskwatch.settings.model import LogSettings
-    from training.memory import keep_freed_memory
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     log.configure(LogSettings(), "studies")
-    keep_freed_memory()
+    keep_all_freed_memory()
     seeds: tuple[int, ...] = options.pop("seeds")
     only: tuple[str, ...] = options.pop("only")
     settings = TrainSettings(**{**RECIPE, **options})

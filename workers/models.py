@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 
 from maskwatch.errors import ModelError
+from maskwatch.memory import keep_freed_memory
 from maskwatch.types import Profile
 from models.classifier import MaskClassifier
 from models.detectors import DETECTORS, Detector, load_detector
@@ -19,7 +20,6 @@ from models.manifest import ModelKind
 from models.registry import SHIPPED_ROOT
 from models.store import ActiveModel, ModelStore
 from models.trial import load_entry, try_model
-from workers.memory import keep_freed_memory
 
 __all__ = ["NetworkModel", "WorkerModels", "load_models"]
 

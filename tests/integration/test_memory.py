@@ -23,5 +23,5 @@ def faults(before: str) -> int:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="page faults are counted as Linux does")
 def test_freed_memory_is_used_again_without_asking_the_kernel() -> None:
-    kept = faults("from training.memory import keep_freed_memory; keep_freed_memory()")
+    kept = faults("from maskwatch.memory import keep_all_freed_memory; keep_all_freed_memory()")
     assert kept < 0.3 * faults("")

@@ -35,7 +35,7 @@ def test_signal_that_arrives_twice_is_one_wish_and_a_later_one_hurries() -> None
 def test_threads_share_as_many_heaps_as_they_may() -> None:
     code = """
 import ctypes, sys, tempfile, threading
-from maskwatch.service import share_heaps
+from maskwatch.memory import share_heaps
 
 libc = ctypes.CDLL(None)
 if not hasattr(libc, "mallopt"):

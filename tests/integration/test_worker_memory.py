@@ -56,7 +56,7 @@ def test_memory_of_a_batch_is_kept_for_the_next() -> None:
     code = """
 import resource
 import numpy as np
-from workers.memory import keep_freed_memory
+from maskwatch.memory import keep_freed_memory
 
 assert keep_freed_memory()
 for batch in range(20):
