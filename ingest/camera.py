@@ -11,10 +11,10 @@ import structlog
 
 from ingest.backoff import after_crash, after_loss, after_refusal, after_undecodable
 from ingest.blackout import Blackout
-from ingest.motion import MotionGate
 from ingest.pacing import Pacer, Rate
 from ingest.ports import Epochs, Opener, Timer
 from ingest.probe import answers
+from ingest.selection import Selection
 from ingest.sender import Sender
 from ingest.states import CameraMachine, Happening, Standing
 from maskwatch.backoff import Backoff
@@ -100,7 +100,7 @@ class Camera:
         self._holder = holder
         self._stop = threading.Event()
         self._wanted = _Tuning.of(settings)
-        self._is_still, self._note = False, ""
+        self._is_still, self._note, self._fps_factor = False, "", 1.0
         self._reading: FrameSource | None = None
         self._is_waiting = False
         self._rate = Rate()
@@ -151,6 +151,10 @@ class Camera:
         """Take over another rate, width, attention to motion and ignored zones without opening the source again."""
         self.settings = settings
         self._wanted = _Tuning.of(settings)
+
+    def shed(self, fps_factor: float) -> None:
+        """Offer this share of the frames that are due from now on, 0..1; the others are counted."""
+        self._fps_factor = fps_factor
 
     def request_stop(self) -> None:
         """Ask the thread to close the source and end."""
@@ -243,20 +247,20 @@ class Camera:
     def _read(self, source: FrameSource, tuned: _Tuning) -> None:
         """Read and offer until the end or until asked to stop."""
         pacer = Pacer() if source.is_paced else None
-        gate = MotionGate.of(tuned.motion)
+        selection = Selection(tuned.motion, tuned.blackout, self._timer)
         self._begin_session()
         while not self._stop.is_set():
             if self._wanted != tuned:
                 tuned = self._wanted
                 source.retune(width=tuned.width, fps=tuned.fps)
-                gate = MotionGate.of(tuned.motion)
+                selection = Selection(tuned.motion, tuned.blackout, self._timer)
             began_s = time.monotonic()
             try:
                 grab = source.grab()
                 if grab is None:
                     return
                 self._timer.observe("read", time.monotonic() - began_s)
-                frame = self._look_at(source, grab, gate, tuned.blackout)
+                looked = self._look_at(source, grab, selection, tuned.blackout)
             except DecodeError as error:
                 if not source.goes_on:
                     raise
@@ -264,28 +268,24 @@ class Camera:
                 self._log.warning("picture.unreadable", error=str(error))
                 continue
             if pacer is None or self._await(pacer, grab):
-                self._account(grab, is_still=frame is None)
-                if frame is not None:
-                    self._offer(frame, frame.captured_s if pacer is None else time.monotonic())
+                self._account(grab)
+                if isinstance(looked, DropReason):
+                    self._sender.drop(looked)
+                else:
+                    self._offer(looked, looked.captured_s if pacer is None else time.monotonic())
 
     def _look_at(
-        self, source: FrameSource, grab: Grab, gate: MotionGate | None, blackout: Blackout
-    ) -> MediaFrame | None:
-        """Convert a picture if something moves in it, or nothing has for a while; otherwise return None."""
-        is_wanted = gate is None or self._moves(grab, gate, blackout)
-        self._is_still = gate is not None and gate.is_still
-        source.rest(gate is not None and gate.may_rest)
-        if not is_wanted:
-            return None
+        self, source: FrameSource, grab: Grab, selection: Selection, blackout: Blackout
+    ) -> MediaFrame | DropReason:
+        """Convert a picture, or say why it is left out."""
+        reason = selection.leaves_out(grab, self._fps_factor)
+        self._is_still = selection.is_still
+        source.rest(selection.may_rest)
+        if reason is not None:
+            return reason
         frame = grab.frame()
         self._timer.observe("scale", frame.convert_s)
         return blackout.frame(frame)
-
-    def _moves(self, grab: Grab, gate: MotionGate, blackout: Blackout) -> bool:
-        began_s = time.monotonic()
-        look = gate.judge(blackout.grey(grab.grey()), grab.media_time_s)
-        self._timer.observe("motion", time.monotonic() - began_s)
-        return look.is_wanted
 
     def _await(self, pacer: Pacer, grab: Grab) -> bool:
         """Wait for a picture's time; False when asked to stop meanwhile."""
@@ -300,13 +300,13 @@ class Camera:
         finally:
             self._is_waiting = False
 
-    def _account(self, grab: Grab, *, is_still: bool) -> None:
+    def _account(self, grab: Grab) -> None:
         """Count a picture that was due, and those that were left out on the way to it."""
         now_s = time.monotonic()
         self._last_s, self._last_at_s = self._base_s + grab.media_time_s, now_s
         self._last_due_s = now_s
         self._sender.drop(DropReason.STALE, grab.skipped)
-        self._sender.drop(DropReason.STILL, grab.unseen + is_still)
+        self._sender.drop(DropReason.STILL, grab.unseen)
         self._rate.add(now_s, 1 + grab.unseen)
 
     def _offer(self, frame: MediaFrame, captured_s: float) -> None:

@@ -29,8 +29,10 @@ def ingest(config: Path | None, name: str | None) -> None:
     """
     from ingest import service
     from maskwatch import log
+    from maskwatch.memory import share_heaps
     from maskwatch.service import stop_on_signals
 
+    share_heaps()
     stop = stop_on_signals()
     settings = settings_from(config)
     log.configure(settings.log, "ingest")

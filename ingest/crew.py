@@ -56,6 +56,7 @@ class Crew:
         self._reclaim_until_s = 0.0
         self._published: dict[str, int] = {}
         self._ended: dict[str, float] = {}
+        self._fps_factor = 1.0
         self._log = structlog.get_logger()
 
     @property
@@ -83,6 +84,12 @@ class Crew:
                 self._close(name, reopen=True)
             elif differs:
                 camera.retune(wanted)
+
+    def shed(self, fps_factor: float) -> None:
+        """Let every camera offer this share of its frames from now on, those included that are taken later."""
+        self._fps_factor = fps_factor
+        for camera in self._all():
+            camera.shed(fps_factor)
 
     def watch(self) -> None:
         """Notice stalls, and threads that have closed their source; no Redis needed."""
@@ -170,7 +177,9 @@ class Crew:
 
     def _begin(self, hold: Hold) -> None:
         self._published.pop(hold.camera, None)
-        self._cameras[hold.camera] = self._hire(hold, self._settings.cameras[hold.camera])
+        camera = self._hire(hold, self._settings.cameras[hold.camera])
+        camera.shed(self._fps_factor)
+        self._cameras[hold.camera] = camera
 
     def _close(self, name: str, *, reopen: bool = False) -> None:
         """Ask a camera to close its source; its hold is kept until that is done."""

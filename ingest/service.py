@@ -20,12 +20,14 @@ from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.messages import Hold, ProcessInfo
 from maskwatch.broker.outbox import Outbox
 from maskwatch.broker.processes import ProcessBook
+from maskwatch.broker.shedding import SheddingBook
 from maskwatch.errors import BrokerDown, ConfigError, QueueError
 from maskwatch.media import open_source
 from maskwatch.metrics import ProcessMetrics
 from maskwatch.options import settings_from
 from maskwatch.service import Stop
 from maskwatch.settings import CameraSettings, Settings
+from maskwatch.shedding import Shedding
 
 __all__ = ["Service", "run"]
 
@@ -87,6 +89,8 @@ class Service:
         )
         self._book = CameraBook(self._client)
         self._processes = ProcessBook(self._client)
+        self._levels = SheddingBook(self._client)
+        self._shedding = Shedding()
         self._info = ProcessInfo("ingest", name, self._metrics.serve(settings.metrics), socket.gethostname())
         self._outbox = Outbox(FrameQueue(self._client))
         self._crew = Crew(name, settings, self._book, self._hire)
@@ -129,6 +133,7 @@ class Service:
             QueueError: if it can't be reached or answers an error.
         """
         if now_s >= self._cycle_at_s:
+            self._give_way()
             self._crew.cycle()
             self._cycle_at_s = now_s + _CYCLE_S
         self._crew.step()
@@ -136,6 +141,23 @@ class Service:
             self._processes.register(self._info)
             self._register_at_s = now_s + _REGISTER_S
             self._crashes.set(self._crew.crashes)
+
+    def _give_way(self) -> None:
+        """Do what the level of shedding asks of ingest.
+
+        Raises:
+            QueueError: if Redis can't be reached or answers an error.
+        """
+        shedding = Shedding(self._levels.level() if self._settings.shedding.enabled else 0)
+        if shedding.fps_factor != self._shedding.fps_factor:
+            self._crew.shed(shedding.fps_factor)
+            self._log.info(
+                "shedding.obeyed",
+                level=shedding.level,
+                before=self._shedding.level,
+                now=shedding.words or "every frame",
+            )
+        self._shedding = shedding
 
     def _suffer(self, error: QueueError) -> None:
         delay_s = self._backoff.next_s()

@@ -15,8 +15,6 @@ from enum import IntEnum
 from pathlib import Path
 from types import FrameType
 
-import structlog
-
 from maskwatch.children import ChildSpec
 from maskwatch.demo.cameras import DEMO_CAMERAS, DemoCamera, ready_cameras, write_demo_config
 from maskwatch.embedded import start_servers
@@ -200,7 +198,10 @@ def run(plan: Plan, wishes: Wishes, environ: Mapping[str, str], announce: Callab
         ConfigError: if a service refuses its configuration; everything is stopped before.
         BrokerDown: if the embedded servers don't come up.
     """
+    import structlog  # 0.1 s, which `check` needn't spend
+
     supervisor = Supervisor()
+    log = structlog.get_logger()
     try:
         urls = None
         if plan.settings.redis is None:
@@ -208,10 +209,10 @@ def run(plan: Plan, wishes: Wishes, environ: Mapping[str, str], announce: Callab
             urls = (servers[0].url, servers[1].url)
         _keep_running(plan, supervisor, child_environment(plan, environ, urls), wishes, announce)
     finally:
-        structlog.get_logger().info("up.stopping")
+        log.info("up.stopping")
         supervisor.stop(lambda: wishes.in_a_hurry)
         wishes.ignore()
-        structlog.get_logger().info("up.stopped")
+        log.info("up.stopped")
 
 
 def _keep_running(
@@ -278,6 +279,8 @@ def _site_answers(host: str, port: int) -> bool:
 
 def warn_about(plan: Plan) -> None:
     """Log what works but costs something."""
+    import structlog
+
     log = structlog.get_logger()
     redis = plan.settings.redis
     if redis is not None and redis.is_single:

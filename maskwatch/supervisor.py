@@ -6,8 +6,6 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from maskwatch.backoff import Backoff
 from maskwatch.children import ChildProcess, ChildSpec, launch
 from maskwatch.errors import ConfigError
@@ -63,6 +61,8 @@ class Supervisor:
         self._pause = pause
         self._backoff = backoff
         self._slots: dict[str, _Slot] = {}
+        import structlog  # 0.1 s, which `check` needn't spend
+
         self._log = structlog.get_logger()
 
     def add(self, spec: ChildSpec) -> None:

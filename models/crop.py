@@ -114,9 +114,11 @@ def _crop_into(frame_bgr: UInt8Array, box: NDArray[np.float64], face_rgb: UInt8A
     part = frame_bgr[y0:y1, x0:x1]
     method = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
     resized = cv2.resize(part, (to_x1 - to_x0, to_y1 - to_y0), interpolation=method)
-    if resized.shape[:2] != (size, size):
-        face_rgb[:] = FILL
-    face_rgb[to_y0:to_y1, to_x0:to_x1] = resized[..., ::-1]
+    if resized.shape[:2] == (size, size):
+        cv2.cvtColor(resized, cv2.COLOR_BGR2RGB, dst=face_rgb)  # numpy takes ten times as long to turn the colours
+        return
+    face_rgb[:] = FILL
+    face_rgb[to_y0:to_y1, to_x0:to_x1] = cv2.cvtColor(resized, cv2.COLOR_BGR2RGB)
 
 
 def _span(start: int, stop: int, scale: float, size: int) -> tuple[int, int]:
@@ -150,4 +152,5 @@ def face_quality(faces_rgb: UInt8Array, boxes_xyxy: Boxes) -> FaceQuality:
 def _sharpness(face_rgb: UInt8Array) -> float:
     """Return the variance of the Laplacian of one grey face at 32x32 pixels."""
     small = cv2.resize(face_rgb, (SHARPNESS_SIDE_PX, SHARPNESS_SIDE_PX), interpolation=cv2.INTER_AREA)
-    return float(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.CV_32F))
+    return float(deviation[0, 0]) ** 2

@@ -12,6 +12,7 @@ from maskwatch.broker.counts import CameraCounts, CountsSnapshot, Histogram, Tot
 from maskwatch.broker.events import Backlog
 from maskwatch.broker.messages import CameraInfo, CameraView, ProcessInfo, Shown
 from maskwatch.errors import BrokerDown
+from maskwatch.shedding import Shedding
 from maskwatch.types import (
     CameraState,
     CameraStatus,
@@ -47,6 +48,7 @@ class FakeBus:
         self.alive = [ProcessInfo("ingest", "ingest-1", "127.0.0.1:9001"), ProcessInfo("worker", "worker-1")]
         self.counted: dict[str, CameraCounts] = {view.info.name: camera_counts() for view in views}
         self.waiting = Backlog(3, 0.2, 100_000)
+        self.level = 0
         self.down = False
         self.broken = False
         self.calls: list[str] = []
@@ -105,6 +107,11 @@ class FakeBus:
         """Return what waits for a recorder."""
         self._called("backlog")
         return self.waiting
+
+    def shedding(self) -> Shedding:
+        """Return the level."""
+        self._called("shedding")
+        return Shedding(self.level)
 
 
 def camera_view(name: str = "lobby", state: CameraState = CameraState.LIVE, **changes: object) -> CameraView:

@@ -104,6 +104,8 @@ def started_worker(
         ready_within_s: deadline.
     """
     environ = {**os.environ, "MASKWATCH_REDIS__LIVE": url, "MASKWATCH_REDIS__DURABLE": url}
+    # On a busy machine a frame may well be older than a live picture should be.
+    environ.setdefault("MASKWATCH_WORKER__STALE_AFTER_S", "60")
     path = folder / f"worker-{name}.log"
     with path.open("wb") as log:
         process = subprocess.Popen(

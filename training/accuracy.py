@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,6 +27,9 @@ from maskwatch.labelled.unboxed import read_unboxed
 from maskwatch.types import Profile
 from training import accuracy_tables as tables
 from training.accuracy_tables import Run
+
+if TYPE_CHECKING:
+    from training.study_runs import Kept
 
 __all__ = ["Inputs", "fill", "make_tables"]
 
@@ -50,6 +53,7 @@ class Inputs:
         peer: AIZOO's LiteRT file.
         ablation: what `training.studies ablation` wrote.
         sources: what `training.studies sources` wrote.
+        backbones: what `training.studies backbones` wrote.
         classic: the report of a run with the classic recipe.
     """
 
@@ -64,6 +68,7 @@ class Inputs:
     peer: Path | None = None
     ablation: Path | None = None
     sources: Path | None = None
+    backbones: Path | None = None
     classic: Path | None = None
 
 
@@ -153,7 +158,7 @@ def _peer(inputs: Inputs, path: Path) -> dict[str, Any]:
     from training.peers import AizooDetector, judge_with_aizoo
 
     detector = AizooDetector(path)
-    unboxed = read_unboxed(inputs.unboxed) if inputs.unboxed else {}
+    unboxed = read_unboxed(inputs.unboxed).faces if inputs.unboxed else {}
     judged = judge_with_aizoo(read_labelled(inputs.images, inputs.scenes), detector, unboxed)
     pairs = pair(judged, 0.35)
     return {
@@ -173,10 +178,15 @@ def _made(accurate: dict[str, Any]) -> str:
 
 def _studies(inputs: Inputs) -> dict[str, str]:
     """Lay out what the studies of training found, where their files are given."""
+    from training.study_backbones import BackboneOutcome, backbone_table
+    from training.study_runs import Outcome, table_by_set
+
     made = {}
     for name, path in (("ablation", inputs.ablation), ("sources", inputs.sources)):
         if path is not None:
-            made[name] = _study(path)
+            made[name] = table_by_set(_outcomes(path, Outcome))
+    if inputs.backbones is not None:
+        made["backbones"] = backbone_table(_outcomes(inputs.backbones, BackboneOutcome))
     if inputs.classic is not None:
         made["classic"] = _classic(inputs.classic)
     return made
@@ -194,18 +204,20 @@ def _classic(path: Path) -> str:
         ) from error
 
 
-def _study(path: Path) -> str:
+def _outcomes(path: Path, kind: type[Kept]) -> list[Kept]:
+    """Read what a study wrote.
+
+    Raises:
+        ConfigError: if it can't be read or is something else.
+    """
     from pydantic import ValidationError
 
-    from training.studies import Outcome, table
-
     try:
-        outcomes = [Outcome.model_validate(one) for one in json.loads(path.read_bytes())]
+        return [kind.model_validate(one) for one in json.loads(path.read_bytes())]
     except OSError as error:
         raise ConfigError(f"{path}: can't be read ({error.strerror}); give what training.studies wrote") from error
     except (ValidationError, ValueError, TypeError) as error:
         raise ConfigError(f"{path}: expected what training.studies wrote, received something else: {error}") from error
-    return table(outcomes, {outcome.name: tuple(outcome.figures) for outcome in outcomes})
 
 
 def fill(text: str, made: dict[str, str], where: str) -> str:
@@ -253,6 +265,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--peer", type=_FILE, help="AIZOO's face_mask_detection.tflite")
 @click.option("--ablation", type=_FILE, help="What `training.studies ablation` wrote.")
 @click.option("--sources", type=_FILE, help="What `training.studies sources` wrote.")
+@click.option("--backbones", type=_FILE, help="What `training.studies backbones` wrote.")
 @click.option("--classic", type=_FILE, help="report.json of a run with --recipe classic.")
 @click.option("--out", type=_FILE, default=Path("docs/accuracy.md"), show_default=True, help="The document.")
 def main(out: Path, **given: Any) -> None:

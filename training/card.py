@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
 from maskwatch.types import LABELS
 from training.licences import NOT_STATED
 from training.report import Report
@@ -37,17 +41,21 @@ have checksums in `manifest.json`, and the loader compares them before it reads 
 
 ## Training
 {train_counts}; faces whose longer side is under 24 px were left out.
-{left_out}Seed {seed}, {head} epochs of the head and {fine} of fine-tuning {fine_from}, {faces} faces an epoch, the rare
-label drawn more often, masks and other covers drawn on bare faces{without}.
+{left_out}Seed {seed}, {head} of the head and {fine} of fine-tuning {fine_from}, {faces} faces an epoch, the rare
+label drawn more often, pictures varied as `training.augment` does{without}.
 {two_class}Epoch {best} was kept for its balanced accuracy on the validation faces; its weights are averages over the
 last steps. `report.json` holds settings, rates, versions and every figure, `data.csv.gz` every picture with its
-sha256, licence and labels; `training/README.md` has the command that repeats it.
+sha256, licence and labels.
 """
 
 DATA = """
 ## Data and licences
-The weights are ours, under Apache-2.0. The pictures are not shipped; what their publishers state:
+{weights}The pictures are not shipped; what their publishers state:
 
+"""
+
+OUR_WEIGHTS = """\
+The weights are ours, under Apache-2.0; `training/README.md` has the command that made them.
 """
 
 SOURCES = {
@@ -62,10 +70,19 @@ IMAGENET = ("ImageNet", "weights of the backbone at the start, from Keras Applic
 
 WHO = """
 ## Who is in the data
+"""
+
+KNOWN_PEOPLE = """\
 Most pictures come from the web and from news of 2020 and 2021: adults, many of them from East Asia, daylight,
 surgical and black masks. Age, skin colour, religious dress and light were not balanced, and nobody has labelled them,
 so accuracy per group is not known. Children, patterned masks, faces in profile, infrared and night pictures are rare.
 None of the people was asked.
+
+"""
+
+UNKNOWN_PEOPLE = """\
+Nobody has written down who is in the pictures of {sources}: ages, skin colours, religious dress, light, and
+whether the people were asked. Accuracy per group is not known.
 
 """
 
@@ -94,38 +111,52 @@ def card_text(name: str, version: str, report: Report) -> str:
         version: MAJOR.MINOR.PATCH, or a word where there is none.
         report: of the run.
     """
-    parts = [_head(name, version, report), DATA, _sources(report), WHO, figures_text(report)]
+    unknown = [source for source in report.licences if source not in SOURCES]
+    people = UNKNOWN_PEOPLE.format(sources=_names(unknown)) if unknown else KNOWN_PEOPLE
+    data = DATA.format(weights="" if unknown else OUR_WEIGHTS)
+    parts = [_head(name, version, report), data, _sources(report), WHO, people, figures_text(report)]
     parts += ["\n\n", calibration_text(report), "\n\n", parity_text(report), "\n", LIMITS, _remarks(report)]
     return "".join(parts)
+
+
+def _start(settings: Mapping[str, Any]) -> str:
+    """Say what the weights were before training."""
+    if settings.get("start_from"):
+        share = 100 * settings.get("start_share", 0)
+        kept = f", {share:g} % of whose weights are in the kept ones" if share else ""
+        return f"going on from `{Path(str(settings['start_from'])).name}`{kept}"
+    return "random start" if settings["backbone_weights"] == "none" else "ImageNet start"
 
 
 def _head(name: str, version: str, report: Report) -> str:
     """Write what it is, what it is for, and how it was trained."""
     settings, counts = report.settings, report.faces["train"]
-    left_out, two_class, without = (
-        ", ".join(f"`{part}`" for part in _list(report, key)) for key in ("leave_out", "two_class_sources", "without")
-    )
+    left_out, two_class, without = (_names(_list(report, key)) for key in ("leave_out", "two_class_sources", "without"))
     return HEAD.format(
         name=name,
         version=version,
         backbone=BACKBONES[str(settings["backbone_name"])].format(alpha=settings["alpha"]),
-        start="random start" if settings["backbone_weights"] == "none" else "ImageNet start",
+        start=_start(settings),
         size=settings["size_px"],
-        labels=", ".join(f"`{label}`" for label in LABELS),
-        train_counts=", ".join(f"{counts[label]} {label}" for label in LABELS),
+        labels=_names(LABELS),
+        train_counts=", ".join(f"{counts[label]:,} `{label}`" for label in LABELS),
         left_out=f"Nothing was learned from {left_out}.\n" if left_out else "",
         two_class=f"A mask in {two_class} counts as worn properly or wrongly, whichever the network holds for more "
         "probable.\n"
         if two_class
         else "",
-        without=f"; switched off: {without}" if without else "",
+        without=f", but for {without}" if without else "",
         seed=settings["seed"],
-        head=settings["epochs_head"],
+        head=f"{settings['epochs_head']} epoch{'' if settings['epochs_head'] == 1 else 's'}",
         fine=settings["epochs_fine"],
         fine_from=f"from {settings['fine_from']} on" if settings["fine_from"] else "of all layers",
         faces=settings["epoch_faces"],
         best=report.best_epoch,
     )
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _list(report: Report, name: str) -> list[str]:

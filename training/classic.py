@@ -26,7 +26,7 @@ from maskwatch.types import LABELS, MaskLabel
 from models.backbones import build_backbone
 from training.batches import plain_faces
 from training.data import Data
-from training.fit import PREDICT_BATCH
+from training.fit import PREDICT_BATCH, jit_compile
 from training.plots import plot_classic
 from training.report import REPORT, named_settings, versions
 from training.samples import Sample, count_labels
@@ -175,7 +175,7 @@ def _fit(settings: TrainSettings, train: Sequence[Sample], held: Sequence[Sample
     model = build_classic(settings)
     rate = keras.optimizers.schedules.InverseTimeDecay(settings.rate_head, 1, settings.rate_head / settings.epochs_head)
     optimizer = keras.optimizers.Adam(rate)
-    model.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=["accuracy"], jit_compile=False)
+    model.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=["accuracy"], jit_compile=jit_compile())
     batches = _Batches(plain_faces(train, settings.size_px), _worn(train), settings.batch, settings.seed)
     log = structlog.get_logger()
     with tqdm(total=len(batches) * settings.epochs_head, desc="classic", unit="step", disable=None) as bar:

@@ -66,6 +66,18 @@ _USUAL: dict[str, dict[str, Any]] = {
     default="imagenet",
     help="Keras weights file of the backbone without its top. Left out: ImageNet's are downloaded; none: random ones.",
 )
+@click.option(
+    "--start-from",
+    type=_FILE,
+    help="Trained .keras file to go on from, e.g. the shipped one, with faces of your own cameras. Starts fine-tuning "
+    "at once unless --epochs-head says otherwise.",
+)
+@click.option(
+    "--start-share",
+    type=float,
+    default=0.0,
+    help="Share of --start-from's weights in the model that is kept, 0 to 1: holds on to what it knew. Left out: 0.",
+)
 @click.option("--face-finder", type=_FILE, help="YuNet ONNX file that finds faces in place of the shipped detector.")
 @click.option(
     "--corrections",
@@ -127,9 +139,11 @@ def train(
     # TensorFlow prints some dozen lines at its start that say nothing to the person who trains.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from maskwatch import log
+    from maskwatch.memory import keep_all_freed_memory
     from maskwatch.settings.model import LogSettings
 
     log.configure(LogSettings(), "train")
+    keep_all_freed_memory()
     settings = _settings(options)
     out: Path = options["out"]
     if settings.recipe == "classic":
@@ -159,6 +173,8 @@ def _settings(options: dict[str, Any]) -> TrainSettings:
 
     usual = _USUAL[options["recipe"]]
     chosen: dict[str, Any] = {name: usual.get(name) if value is None else value for name, value in options.items()}
+    if options["start_from"] is not None and options["epochs_head"] is None:
+        chosen["epochs_head"] = 0
     siblings = [folder.with_name("val") for folder in options["data"] if folder.name == "train"]
     found = tuple(folder for folder in siblings if folder.is_dir())
     try:

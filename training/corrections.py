@@ -18,11 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from maskwatch.errors import ConfigError
 from maskwatch.files import read_file
 from maskwatch.types import LABELS, MaskLabel
+from models.scores import overlaps
 from training.samples import Sample
 
 __all__ = ["Correction", "apply_corrections", "read_corrections"]
@@ -98,10 +100,5 @@ def _is_of(correction: Correction, sample: Sample) -> bool:
     """Tell whether a correction is about this face."""
     if correction.box is None:
         return sample.single
-    one, other = correction.box, sample.box_xyxy
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return False
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
-    return width * height / (sum(areas) - width * height) >= _SAME_OVERLAP
+    one, other = (np.array([box], np.float32) for box in (correction.box, sample.box_xyxy))
+    return bool(overlaps(one, other)[0, 0] >= _SAME_OVERLAP)

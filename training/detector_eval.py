@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,13 +10,14 @@ from pathlib import Path
 import click
 import numpy as np
 
+from maskwatch.labelled.unboxed import read_unboxed
 from maskwatch.types import LABELS, Detection, Profile
 from models.detectors.base import DETECTORS, Detector, load_detector
 from models.manifest import EngineName
 from models.registry import Registry
 from models.scores import MAIN, JudgedPicture, false_positives, found_faces, pair
-from training.detector_data import Scene, read_scenes
-from training.unboxed import add_unboxed, read_unboxed
+from training.commands import TrainingCommand
+from training.detector_scenes import Scene, mark_unboxed, read_scenes
 
 __all__ = ["DetectionScores", "evaluate_detector", "find_in_scenes", "format_table", "score_detections"]
 
@@ -34,6 +36,7 @@ class DetectionScores:
         faces: labelled faces of at least `LEAST_PX` by label.
         recall: share of them that were found, by label.
         false_positives: detections a picture that are no labelled face, of at least `LEAST_PX`.
+        false_positives_unboxed_removed: the same without those on a scene's ignored places.
     """
 
     profile: str
@@ -96,7 +99,7 @@ def _judged(scene: Scene, detections: Sequence[Detection], min_score: float) -> 
         name=scene.path.name,
         source="",
         boxes_xyxy=scene.boxes_xyxy,
-        labels=np.array(scene.labels, np.int32) - 1,
+        labels=np.array([LABELS.index(label) for label in scene.labels], np.int32),
         probabilities=np.zeros((len(scene.labels), len(LABELS)), np.float32),
         found_xyxy=np.array([one.box_xyxy for one in kept], np.float32).reshape(-1, 4),
         scores=np.array([one.score for one in kept], np.float32),
@@ -116,7 +119,7 @@ def evaluate_detector(
 
     Args:
         detector: any detector.
-        scenes: from `read_scenes`; categories 1, 2, 3 in the order of `LABELS`.
+        scenes: from `read_scenes`.
         profiles: which profiles to measure.
         min_scores: thresholds to report.
         min_overlap: intersection over union from which a face counts as found.
@@ -144,14 +147,14 @@ def format_table(rows: Sequence[DetectionScores]) -> str:
     return "\n".join(lines)
 
 
-@click.command()
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="COCO file beside a folder of its name.")
+@click.command(cls=TrainingCommand)
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Scenes, e.g. scenes/val.")
 @click.option("--detector", type=click.Choice(DETECTORS), default=DETECTORS[0], show_default=True)
 @click.option("--engine", type=click.Choice([name.value for name in EngineName]), default="litert", show_default=True)
-@click.option("--models", type=click.Path(path_type=Path), default=None, help="Folder of models; default: the shipped.")
+@click.option("--models", type=click.Path(path_type=Path), help="Folder of models; default: the shipped.")
 @click.option("--score", "scores", type=float, multiple=True, default=(0.3, 0.5, 0.6), show_default=True)
 @click.option("--overlap", type=float, default=0.35, show_default=True, help="IoU from which a face counts as found.")
-@click.option("--unboxed", type=click.Path(path_type=Path), default=None, help="Faces that nobody labelled.")
+@click.option("--unboxed", type=click.Path(path_type=Path), help="List of faces that nobody labelled.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def main(
     data: Path,
@@ -167,11 +170,9 @@ def main(
     loaded = load_detector(detector, engine, registry=Registry(models))
     scenes = read_scenes(data)
     if unboxed is not None:
-        add_unboxed(scenes, read_unboxed(unboxed))
+        mark_unboxed(scenes, [read_unboxed(unboxed)])
     rows = evaluate_detector(loaded, scenes, min_scores=scores, min_overlap=overlap)
     if as_json:
-        import json
-
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
     else:
         click.echo(format_table(rows))

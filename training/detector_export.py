@@ -16,7 +16,9 @@ from maskwatch.errors import ModelError
 from models.detectors.face_network import FACE_MODEL
 from models.detectors.yunet import HEAD_CHANNELS, STRIDES, build_yunet
 from models.registry import sha256_of
-from training.detector import SIZES_WH
+from training.commands import TrainingCommand
+from training.detector_model import SIZES_WH
+from training.keras_file import load_keras_file
 
 if TYPE_CHECKING:
     import keras
@@ -77,12 +79,11 @@ def export_detector(model_file: Path, out: Path, version: str, score: float = DE
         score: from which on something is a detection, 0..1.
 
     Raises:
-        ModelError: if the model has other outputs than expected.
+        ConfigError: if the file can't be read.
+        ModelError: if it holds another network.
     """
-    import keras
-
+    model = load_keras_file(model_file)
     out.mkdir(parents=True, exist_ok=True)
-    model = keras.saving.load_model(model_file, compile=False)
     target = out / f"{FACE_MODEL}.keras"
     shutil.copyfile(model_file, target)
     source = sha256_of(target)
@@ -118,7 +119,7 @@ def _file_entry(path: Path, engine: str) -> dict[str, Any]:
     return {"path": path.name, "engine": engine, "sha256": sha256_of(path), "size_bytes": path.stat().st_size}
 
 
-@click.command()
+@click.command(cls=TrainingCommand)
 @click.option("--model", type=click.Path(path_type=Path), required=True, help="The trained .keras file.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the shipped model.")
 @click.option("--version", required=True, help="MAJOR.MINOR.PATCH.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from maskwatch.types import LABELS, MaskLabel
 from training.batches import plain_faces
 from training.samples import Sample
 
-__all__ = ["Parity", "calibration_faces", "export_float", "export_int8", "parity"]
+__all__ = ["Parity", "calibration_faces", "export_float", "export_int8", "parity", "require_converter"]
 
 WRONG = LABELS.index(MaskLabel.INCORRECT_MASK)
 
@@ -75,9 +76,9 @@ def export_int8(model: Any, path: Path, faces: UInt8Array) -> None:
         Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
         CVPR 2018.
     """
+    converter = _converter(float_twin(model))
     import tensorflow as tf
 
-    converter = _converter(float_twin(model))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _calibration(faces)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -97,20 +98,36 @@ def float_twin(model: Any) -> Any:
     return twin
 
 
+def require_converter() -> None:
+    """Refuse what needs an export where there can be none.
+
+    Raises:
+        ModelError: if TensorFlow, which the converter is a part of, isn't installed or isn't Keras' backend.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if find_spec("tensorflow") is None:
+        raise ModelError(
+            f"export to LiteRT: expected TensorFlow, which the converter is a part of, received Keras on {backend} "
+            "alone; run pip install 'maskwatch[train]', then resume the finished run with KERAS_BACKEND=tensorflow"
+        )
+    if backend != "tensorflow":
+        raise ModelError(
+            f"export to LiteRT: expected the Keras backend tensorflow, received {backend}; "
+            "resume the finished run with KERAS_BACKEND=tensorflow to export it"
+        )
+
+
 def _converter(model: Any) -> Any:
     """Return TensorFlow's converter for a model.
 
     Raises:
-        ModelError: if Keras runs on another backend, whose models the converter can't read.
+        ModelError: if there is none; see `require_converter`.
     """
-    import keras
+    require_converter()
     import tensorflow as tf
 
-    if keras.backend.backend() != "tensorflow":
-        raise ModelError(
-            f"export to LiteRT: expected the Keras backend tensorflow, received {keras.backend.backend()}; "
-            "resume the finished run with KERAS_BACKEND=tensorflow to export it"
-        )
     return tf.lite.TFLiteConverter.from_keras_model(model)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from maskwatch.errors import ModelError
-from maskwatch.files import read_file
 from maskwatch.types import LABELS
-from models.engines.keras_archive import checked_archive
 from training.batches import plain_faces
 from training.export import Parity, calibration_faces, export_float, export_int8, parity
 from training.fit import predict
+from training.keras_file import load_keras_file
 from training.packing import save_small
 from training.publish import FLOAT_LITERT, INT8_LITERT, KERAS_FILE, ask_litert
 from training.samples import Sample
 
-__all__ = ["PARITY", "ExportReport", "export_model", "load_keras"]
+__all__ = ["PARITY", "ExportReport", "export_model", "load_classifier_file"]
 
 PARITY = "parity.json"
-
-MOST_BYTES = 512 << 20
-"""A classifier is some megabytes."""
 
 
 class ExportReport(BaseModel):
@@ -59,7 +54,7 @@ def export_model(source: Path, out: Path, data: Sequence[Sample], val: Sequence[
         ModelError: if it isn't a classifier that can be used, or the converter fails.
     """
     path = source / KERAS_FILE if source.is_dir() else source
-    model = load_keras(path)
+    model = load_classifier_file(path)
     size_px = int(model.input_shape[1])
     out.mkdir(parents=True, exist_ok=True)
     save_small(model, out / KERAS_FILE)
@@ -78,23 +73,17 @@ def export_model(source: Path, out: Path, data: Sequence[Sample], val: Sequence[
     return report
 
 
-def load_keras(path: Path) -> Any:
-    """Load a `.keras` file; it is looked through before Keras reads it, and code in it is refused.
+def load_classifier_file(path: Path) -> Any:
+    """Load the `.keras` file of a classifier; code in it is refused.
+
+    Returns:
+        The `keras.Model`, not compiled.
 
     Raises:
         ConfigError: if it can't be read.
         ModelError: if it isn't a classifier of faces.
     """
-    import keras
-
-    content = read_file(path, MOST_BYTES, "give a run's folder or a .keras file", what="model")
-    with tempfile.TemporaryDirectory(prefix="maskwatch-") as folder:
-        checked = Path(folder) / KERAS_FILE
-        checked.write_bytes(checked_archive(content, str(path)))
-        try:
-            model = keras.saving.load_model(checked, compile=False, safe_mode=True)
-        except (ValueError, TypeError, KeyError, OSError, AttributeError) as error:
-            raise ModelError(f"model {path}: Keras can't read it ({str(error).splitlines()[0]})") from error
+    model = load_keras_file(path)
     taken, given = tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
     if len(taken) != 3 or taken[0] != taken[1] or taken[2] != 3 or given != (len(LABELS),):
         raise ModelError(

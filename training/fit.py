@@ -26,8 +26,9 @@ from training.batches import EpochBatches, draw_epoch, plain_faces, shares_to_dr
 from training.objective import hits, loss_of_allowed
 from training.samples import Sample
 from training.settings import TrainSettings
+from training.start import start_from
 
-__all__ = ["EpochRecord", "Progress", "fit"]
+__all__ = ["EpochRecord", "Progress", "fit", "jit_compile", "predict"]
 
 LAST, BEST, PROGRESS = "last.keras", "best.keras", "progress.json"
 
@@ -80,15 +81,17 @@ def fit(settings: TrainSettings, train: Sequence[Sample], val: Sequence[Sample],
 
     Raises:
         ConfigError: if the run to resume had other settings.
-        ModelError: if the backbone's weights don't fit.
+        ModelError: if the backbone's weights, or the model to start from, don't fit.
     """
     keras.utils.set_random_seed(settings.seed)
     progress = _begin(settings, resume)
     first, total = len(progress.epochs), settings.epochs_head + settings.epochs_fine
     if _is_over(progress, settings):
         return progress
-    weights = "none" if first else settings.backbone_weights
+    weights = "none" if first or settings.start_from else settings.backbone_weights
     model = build_classifier(settings.backbone_name, settings.size_px, settings.alpha, weights)
+    if settings.start_from and not first:
+        start_from(model, settings.start_from)
     val_faces = plain_faces(val, settings.size_px)
     val_labels = np.array([sample.label for sample in val])
     for epoch in range(first, total):
@@ -167,9 +170,6 @@ def _prepare(model: Any, phase: str, settings: TrainSettings, progress: Progress
 def _free(backbone: Any, phase: str, fine_from: str) -> None:
     """Freeze the backbone for the head's phase; else free its layers from the first whose name begins so.
 
-    Batch normalisation never learns: its statistics stay those of the start anyway, and the gradients of its scales and
-    shifts took a third of a step's time on a CPU.
-
     Raises:
         ConfigError: if there is no such layer.
     """
@@ -179,9 +179,8 @@ def _free(backbone: Any, phase: str, fine_from: str) -> None:
         raise ConfigError(f"--fine-from {fine_from}: no layer of the backbone begins so; give e.g. block_6, or nothing")
     backbone.trainable = phase == "fine"
     if phase == "fine":
-        for number, layer in enumerate(backbone.layers):
-            if number < start or isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
+        for layer in backbone.layers[:start]:
+            layer.trainable = False
 
 
 def _compile(model: Any, phase: str, settings: TrainSettings, done: Sequence[EpochRecord]) -> None:
@@ -198,13 +197,21 @@ def _compile(model: Any, phase: str, settings: TrainSettings, done: Sequence[Epo
         start = (fine[-1].rate if fine else 0.0) or settings.rate_fine
         rate = keras.optimizers.schedules.CosineDecay(start, steps)
     momentum = max(0.0, min(settings.ema, 1 - SHORTEST_AVERAGE / steps))
-    # XLA was measured eight times slower than oneDNN's kernels for this network on a CPU.
     model.compile(
         optimizer=keras.optimizers.Adam(rate, use_ema=settings.ema > 0, ema_momentum=momentum),
         loss=loss_of_allowed,
         metrics=[keras.metrics.MeanMetricWrapper(hits, name="accuracy")],
-        jit_compile=False,
+        jit_compile=jit_compile(),
     )
+
+
+def jit_compile() -> Literal[False, "auto"]:
+    """Say what to tell Keras about compiling a step.
+
+    On TensorFlow: not to. XLA was measured eight times slower than oneDNN's kernels for MobileNetV2 on a CPU. On
+    JAX, where XLA is all there is, a step that isn't compiled runs operation by operation.
+    """
+    return False if keras.backend.backend() == "tensorflow" else "auto"
 
 
 def _epoch(
@@ -231,6 +238,8 @@ def _epoch(
     with tqdm(total=len(batches), desc=f"{phase} {epoch + 1}", unit="step", mininterval=1.0, disable=None) as bar:
         step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: _show(bar, logs))
         logs = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[step, keep]).history
+    # On JAX the model now shares the averages' memory with the optimizer, and asking it gives that memory away.
+    model.set_weights([array.copy() for array in model.get_weights()])
     chances = predict(model, val_faces)
     predicted = chances.argmax(axis=1)
     record = EpochRecord(

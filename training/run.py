@@ -14,6 +14,7 @@ import structlog
 from numpy.typing import NDArray
 
 from maskwatch.arrays import Float32Array, UInt8Array
+from maskwatch.errors import ModelError
 from models.registry import sha256_of
 from models.scores import MAIN, FaceSetFigures, classification_figures, face_set_figures, shorter_sides
 from training.batches import plain_faces
@@ -22,7 +23,7 @@ from training.card import card_text
 from training.data import Data
 from training.datalist import DATA_LIST, write_data_list
 from training.datareport import write_data_report
-from training.export import calibration_faces, export_float, export_int8, parity
+from training.export import calibration_faces, export_float, export_int8, parity, require_converter
 from training.fit import BEST, Progress, fit, predict
 from training.mistakes import draw_mistakes
 from training.objective import allowed_labels
@@ -32,6 +33,7 @@ from training.publish import FLOAT_LITERT, INT8_LITERT, KERAS_FILE, ask_litert
 from training.report import REPORT, Report, named_settings, versions
 from training.samples import Sample, count_labels
 from training.settings import TrainSettings
+from training.start import blend
 from training.tables import report_text
 
 __all__ = ["train_model"]
@@ -72,10 +74,17 @@ def train_model(settings: TrainSettings, data: Data, resume: bool = False) -> Re
         ModelError: if the backbone's weights don't fit or the export fails.
     """
     _limit_threads(settings.threads)
+    try:
+        require_converter()
+    except ModelError as error:
+        # Said now, and again when all is trained: what is trained till then is kept.
+        structlog.get_logger().warning("training.no_export", reason=str(error))
     settings.out.mkdir(parents=True, exist_ok=True)
     progress = fit(settings, data.train, data.val, resume)
     structlog.get_logger().info("training.exporting", best_epoch=progress.best + 1)
     model = keras.saving.load_model(settings.out / BEST, compile=False, safe_mode=True)
+    if settings.start_from is not None and settings.start_share:
+        blend(model, settings.start_from, settings.start_share)
     judged = _finish(model, settings, data)
     report = _report(settings, progress, data, judged)
     _write(settings, data, report, judged)

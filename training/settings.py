@@ -25,6 +25,8 @@ class TrainSettings(BaseModel):
         recipe: "standard" is this project's; "classic" repeats the scripts that it descends from (`training.classic`).
         backbone_name: architecture of the backbone.
         backbone_weights: a Keras weights file to start from, "imagenet" for Keras' download, or "none" for random ones.
+        start_from: a trained `.keras` file of the same shape to go on from, in place of the backbone's weights.
+        start_share: share of that file's weights in the ones that are kept (`training.start.blend`).
         face_finder: YuNet ONNX file that finds faces in place of the shipped detector; see `training.facefinder`.
         corrections: file of corrected labels; see `training.corrections`.
         licences: "SOURCE=TEXT" each; see `training.licences`.
@@ -55,6 +57,8 @@ class TrainSettings(BaseModel):
     recipe: Literal["standard", "classic"] = "standard"
     backbone_name: BackboneName = "mobilenet_v2"
     backbone_weights: BackboneWeights = "imagenet"
+    start_from: Path | None = None
+    start_share: Share = 0.0
     face_finder: Path | None = None
     corrections: Path | None = None
     licences: tuple[str, ...] = ()
@@ -80,6 +84,12 @@ class TrainSettings(BaseModel):
         smallest = SMALLEST_INPUT_PX[self.backbone_name]
         if self.size_px < smallest:
             raise ValueError(f"--size {self.size_px}: {self.backbone_name} takes pictures from {smallest} px on")
+        return self
+
+    @model_validator(mode="after")
+    def _share_has_a_start(self) -> Self:
+        if self.start_share and self.start_from is None:
+            raise ValueError(f"--start-share {self.start_share}: of what? Give the file with --start-from")
         return self
 
     @model_validator(mode="after")

@@ -130,8 +130,8 @@ def calibration_text(report: Report) -> str:
     return (
         f"Temperature {made.temperature:.3f}, fitted on the validation faces and folded into the last layer's weights. "
         f"Expected calibration error there: {before} before, {'-' if after is None else f'{after:.3f}'} after. Below a "
-        f"highest probability of {made.unknown_below:.2f} the answer is `unknown`: {made.coverage:.1%} of the faces of "
-        f"two classes are answered, {made.accuracy_covered:.2%} of these right{wanted}."
+        f"highest probability of {made.unknown_below:.2f} the answer is `unknown`: {100 * made.coverage:.1f} % of the "
+        f"faces of two classes are answered, {100 * made.accuracy_covered:.2f} % of these right{wanted}."
     )
 
 
@@ -140,7 +140,7 @@ def parity_text(report: Report) -> str:
     rows = [
         [
             file,
-            f"{compared['same_label']:.2%}",
+            f"{100 * compared['same_label']:.2f} %",
             f"{compared['mean_difference']:.4f}",
             f"{compared['largest_difference']:.3f}",
             f"{100 * compared['two_class_difference']:+.2f}",

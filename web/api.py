@@ -15,10 +15,11 @@ from werkzeug.exceptions import BadRequest
 from maskwatch import __version__
 from maskwatch.errors import QueueError
 from maskwatch.settings import CAMERA_NAME_PATTERN
+from maskwatch.shedding import Shedding
 from web.health import what_is_missing
 from web.openapi import document
 from web.pages import streaming, take_place
-from web.sight import describe, sight_of
+from web.sight import describe, describe_shedding, sight_of
 from web.site import asked_width, find_camera, site
 from web.streams import WALL_TYPE, wall_messages
 
@@ -58,9 +59,10 @@ def status() -> Response:
         "workers": 0,
         "ingests": 0,
         "cameras": {},
+        "shedding": describe_shedding(Shedding()),
     }
     try:
-        processes, views = here.bus.processes(), here.bus.overview()
+        processes, views, shedding = here.bus.processes(), here.bus.overview(), here.bus.shedding()
     except QueueError as error:
         answer["redis"] = {"up": False, "message": str(error)}
         return jsonify(answer)
@@ -68,6 +70,7 @@ def status() -> Response:
     answer["workers"] = sum(process.kind == "worker" for process in processes)
     answer["ingests"] = sum(process.kind == "ingest" for process in processes)
     answer["cameras"] = dict(Counter(sight_of(view).state.value for view in views))
+    answer["shedding"] = describe_shedding(shedding)
     return jsonify(answer)
 
 

@@ -12,7 +12,9 @@ from maskwatch.broker.counts import Counts, CountsSnapshot
 from maskwatch.broker.events import Backlog, EventLog
 from maskwatch.broker.messages import CameraView, ProcessInfo, Shown
 from maskwatch.broker.processes import ProcessBook
+from maskwatch.broker.shedding import SheddingBook
 from maskwatch.broker.viewer import Viewer
+from maskwatch.shedding import Shedding
 
 __all__ = ["Bus", "RedisBus"]
 
@@ -44,6 +46,9 @@ class Bus(Protocol):
     def backlog(self) -> Backlog:
         """Return how many records wait for a recorder."""
 
+    def shedding(self) -> Shedding:
+        """Return what gives way because the workers can't keep up."""
+
 
 class RedisBus:
     """The queue's own classes behind one face; may be used by several threads at once.
@@ -60,6 +65,7 @@ class RedisBus:
         self._viewer = Viewer(client)
         self._processes = ProcessBook(client)
         self._log = EventLog(durable or client)
+        self._levels = SheddingBook(client)
 
     def overview(self) -> list[CameraView]:
         """Return all registered cameras, sorted by name."""
@@ -88,3 +94,7 @@ class RedisBus:
     def backlog(self) -> Backlog:
         """Return how many records wait for a recorder."""
         return self._log.backlog()
+
+    def shedding(self) -> Shedding:
+        """Return what gives way because the workers can't keep up."""
+        return Shedding(self._levels.level())

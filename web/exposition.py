@@ -47,11 +47,16 @@ class SiteCollector(Collector):
         yield GaugeMetricFamily("maskwatch_streams_open", "Streams that this site serves now", self._slots.open)
         yield GaugeMetricFamily("maskwatch_streams_max", "Streams that it may serve", self._slots.most)
         try:
-            counts, views = self._bus.counts(), self._bus.overview()
+            counts, views, shedding = self._bus.counts(), self._bus.overview(), self._bus.shedding()
         except QueueError:
             yield GaugeMetricFamily("maskwatch_redis_up", "Whether Redis answered this scrape", 0)
             return
         yield GaugeMetricFamily("maskwatch_redis_up", "Whether Redis answered this scrape", 1)
+        yield GaugeMetricFamily(
+            "maskwatch_shedding_level",
+            f"What gives way because the workers can't keep up: 0 nothing, {shedding.MOST} all that may",
+            shedding.level,
+        )
         yield _camera_up(views)
         yield from _counters(counts.cameras)
         yield from _histograms(counts)

@@ -13,9 +13,10 @@ import structlog
 from maskwatch.backoff import Backoff
 from maskwatch.broker.messages import CameraView, Shown
 from maskwatch.errors import QueueError
+from maskwatch.shedding import Shedding
 from web.bus import Bus
 from web.screens import Screens
-from web.sight import Sight, describe, no_broker, not_configured, sight_of
+from web.sight import Sight, describe, describe_shedding, no_broker, not_configured, sight_of
 from web.watcher import Picture, Watcher
 
 __all__ = ["Hub", "HubTimes"]
@@ -48,6 +49,7 @@ class _Memory:
 
     screens: Screens
     views: dict[str, CameraView] = field(default_factory=dict)
+    shedding: Shedding = field(default_factory=Shedding)
     overview: bytes | None = None
     overview_due_at: float = float("-inf")
     shown: dict[str, Shown] = field(default_factory=dict)
@@ -192,6 +194,7 @@ class Hub:
         memory = self._memory
         if now >= memory.overview_due_at or memory.lost:
             memory.views = {view.info.name: view for view in self._bus.overview()}
+            memory.shedding = self._bus.shedding()
             memory.overview_due_at = now + self._times.overview_s
             memory.lost = ""
             self._tell_overview(memory)
@@ -254,6 +257,7 @@ class Hub:
         message = {
             "kind": "overview",
             "redis": {"up": not memory.lost, "message": memory.lost},
+            "shedding": describe_shedding(Shedding() if memory.lost else memory.shedding),
             "cameras": [
                 describe(view, no_broker(memory.lost) if memory.lost else sight_of(view))
                 for view in memory.views.values()

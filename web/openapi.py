@@ -92,8 +92,8 @@ def _api() -> _Json:
         ),
         "/api/v1/wall": _get(
             "Everything over one connection: messages of two lengths (unsigned, 4 bytes, big-endian), JSON of the "
-            "first and a JPEG of the second, which may be 0. `kind` is `overview` (all cameras, four times a second), "
-            "`picture` (then the JPEG follows) or `quiet`.",
+            "first and a JPEG of the second, which may be 0. `kind` is `overview` (all cameras and what gives "
+            "way under overload, four times a second), `picture` (then the JPEG follows) or `quiet`.",
             {"200": _content("messages", "application/x-maskwatch-wall"), **_TOO_MANY, **_BAD_QUERY},
             _CAMERAS,
             _WIDTH,
@@ -141,8 +141,14 @@ def _schemas() -> _Json:
                 "workers": _COUNT,
                 "ingests": _COUNT,
                 "cameras": {**_COUNT_BY, "description": "number of cameras by state"},
+                "shedding": _ref("Shedding"),
             }
         ),
+        "Shedding": {
+            **_object({"level": _COUNT, "most": _COUNT, "fps_factor": {"type": "number"}, "words": _TEXT}),
+            "description": "what gives way because the workers can't keep up; level 0: nothing. Every camera is "
+            "analysed at its fps times fps_factor",
+        },
         "Process": _object(
             {
                 "kind": _TEXT,

@@ -6,16 +6,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from maskwatch.broker.messages import CameraView
+from maskwatch.shedding import Shedding
 from maskwatch.types import CameraState
 from maskwatch.zones import Zone
 
-__all__ = ["STALLED_AFTER_S", "Sight", "describe", "no_answer", "no_broker", "not_configured", "sight_of"]
+__all__ = [
+    "STALLED_AFTER_S",
+    "Sight",
+    "describe",
+    "describe_shedding",
+    "no_answer",
+    "no_broker",
+    "not_configured",
+    "sight_of",
+]
 
 STALLED_AFTER_S = 2.6
 """A lost camera has to show within 3 s of its last packet, and the overview is read every quarter of a second."""
 
 _OVERDUE_S = 10.0
 """A still camera sends a frame every few seconds; older than this, nobody analyses it."""
+
+_LEAST_FPS_FACTOR = Shedding(Shedding.MOST).fps_factor
+"""Slow cameras are slower still while the workers can't keep up."""
 
 _TITLES = {
     CameraState.CONNECTING: "connecting",
@@ -58,7 +71,7 @@ def sight_of(view: CameraView) -> Sight:
         return Sight(state, reason, False, _TITLES[state])
     if view.frame_age_s is None:
         return Sight(state, "no frame has been analysed yet", False, "waiting for a picture")
-    if view.frame_age_s >= max(_OVERDUE_S, 3 / view.info.fps):
+    if view.frame_age_s >= max(_OVERDUE_S, 3 / (view.info.fps * _LEAST_FPS_FACTOR)):
         age_s = round(view.frame_age_s)
         return Sight(state, f"newest analysed frame is {age_s} s old; is a worker running?", False, "not analysed")
     return Sight(state, reason, True, _TITLES[state], view.info.zones)
@@ -107,6 +120,16 @@ def describe(view: CameraView, sight: Sight) -> dict[str, Any]:
         "note": status.note if status else "",
         "reconnects": status.reconnects if status else 0,
         "since_utc": status.since_utc if status else None,
+    }
+
+
+def describe_shedding(shedding: Shedding) -> dict[str, Any]:
+    """Return what the API and the pages tell of what gives way because the workers can't keep up."""
+    return {
+        "level": shedding.level,
+        "most": shedding.MOST,
+        "fps_factor": round(shedding.fps_factor, 2),
+        "words": shedding.words,
     }
 
 

@@ -15,7 +15,8 @@ from tqdm import tqdm
 from maskwatch.arrays import UInt8Array
 from maskwatch.broker.messages import TakenKind
 from maskwatch.errors import ConfigError, MaskwatchError, SourceError
-from maskwatch.media import FrameSource, MediaFrame, VideoWriter, encode_jpeg, open_source, read_image
+from maskwatch.media import FrameSource, MediaFrame, encode_jpeg, open_source, read_image
+from maskwatch.media.writer import VideoWriter
 from maskwatch.render import annotate
 from maskwatch.service import Stop
 from maskwatch.types import FrameResult, FrameStatus, Profile

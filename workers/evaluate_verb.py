@@ -141,7 +141,7 @@ def _unboxed(path: Path, pictures: Sequence[LabelledPicture]) -> dict[str, Float
     Raises:
         ConfigError: if it has another form or is about other pictures.
     """
-    boxes = {name: np.array(places, np.float32).reshape(-1, 4) for name, places in read_unboxed(path).items()}
+    boxes = {name: np.array(places, np.float32).reshape(-1, 4) for name, places in read_unboxed(path).faces.items()}
     known = {picture.path.name for picture in pictures}
     if boxes and not known & set(boxes):
         raise ConfigError(f"{path}: names none of the {len(known)} pictures; give the list of these scenes")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from maskwatch.arrays import UInt8Array
 from maskwatch.broker.messages import Taken, TakenKind
 from maskwatch.events import Record
+from maskwatch.shedding import Shedding
 from maskwatch.types import Detection, FrameResult, Profile, Snapshots
 from maskwatch.zones import Rule, Zone
 from workers.rules import Wish
@@ -73,12 +74,13 @@ class PipelineOutput:
     faces: tuple[Detection, ...] = ()
 
 
-def item_of(taken: Taken, time_utc: datetime | None) -> PipelineItem:
+def item_of(taken: Taken, time_utc: datetime | None, shedding: Shedding) -> PipelineItem:
     """Return a turn as the pipeline takes it.
 
     Args:
         taken: from the queue.
         time_utc: now, or None when no records are wanted.
+        shedding: what gives way because the workers can't keep up.
     """
     return PipelineItem(
         camera=taken.camera,
@@ -88,7 +90,7 @@ def item_of(taken: Taken, time_utc: datetime | None) -> PipelineItem:
         jpeg=taken.jpeg,
         state=taken.state,
         detector=taken.info.detector,
-        profile=taken.info.profile,
+        profile=Profile.FAST if shedding.is_fast else taken.info.profile,
         zones=taken.info.zones,
         rules=taken.info.rules,
         snapshots=taken.info.snapshots,

@@ -17,23 +17,27 @@ from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.happened import Happened
 from maskwatch.broker.messages import Done, DoneStatus, ProcessInfo, Taken
 from maskwatch.broker.processes import ProcessBook
+from maskwatch.broker.shedding import SheddingBook
 from maskwatch.errors import BrokerDown, QueueError
 from maskwatch.metrics import ModelMetrics, ProcessMetrics
 from maskwatch.service import Stop
 from maskwatch.settings import Settings
-from maskwatch.types import FrameStatus
+from maskwatch.shedding import Shedding
+from maskwatch.types import FrameStatus, Profile
 from models.classifier import MaskClassifier
 from models.manifest import ModelKind
 from models.store import ModelStore
+from workers.batching import BatchPlan, LoadMeter
 from workers.items import PipelineOutput, item_of
 from workers.keeping import Forwarder, Keeper, event_kinds
 from workers.models import WorkerModels, load_models
 from workers.pipeline import Pipeline, PipelineOptions
 from workers.registration import Registration
 from workers.relook import RelookOptions
+from workers.steering import Steering
 from workers.swap import ModelSwap
 
-__all__ = ["BatchSize", "LiveWorker", "run"]
+__all__ = ["LiveWorker", "run"]
 
 _RENEW_AFTER_S = 1.0
 """Leases last 5 s: a stage may take 4."""
@@ -43,33 +47,6 @@ _FINISH_WITHIN_S = 6.0
 """How long a finished batch is offered to a Redis that doesn't answer; by then its leases have run out."""
 
 _Turn = tuple[Taken, PipelineOutput]
-
-
-class BatchSize:
-    """How many turns to take: half after a lost lease, one more after some batches that went well.
-
-    Args:
-        most: as configured.
-    """
-
-    RECOVER_AFTER = 10
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._good = 0
-        self.now = most
-
-    def lost(self) -> None:
-        """A lease ran out before the batch was done."""
-        self.now = max(1, self.now // 2)
-        self._good = 0
-
-    def went_well(self) -> None:
-        """A batch was done in time."""
-        self._good += 1
-        if self._good >= self.RECOVER_AFTER and self.now < self._most:
-            self.now += 1
-            self._good = 0
 
 
 def _backoff() -> Backoff:
@@ -85,9 +62,11 @@ class LiveWorker:
         models: loaded and warm.
         metrics: of this process.
         stop: the request to end.
-        batch: turns taken at once.
+        plan: how many turns are taken at once.
         options: how faces become people.
         beat: called between batches; says that this process is alive.
+        meter: is told when there is nothing to do.
+        steer: called between batches; says what gives way.
         swap: has models ready that were activated meanwhile; None keeps the first ones.
         keeper: takes events and people who have gone; None: nobody keeps any.
     """
@@ -99,9 +78,11 @@ class LiveWorker:
         metrics: ProcessMetrics,
         stop: Stop,
         *,
-        batch: int = 8,
+        plan: BatchPlan,
         options: PipelineOptions | None = None,
         beat: Callable[[], None] = lambda: None,
+        meter: LoadMeter | None = None,
+        steer: Callable[[], Shedding] = Shedding,
         swap: ModelSwap | None = None,
         keeper: Keeper | None = None,
     ) -> None:
@@ -112,7 +93,11 @@ class LiveWorker:
         self._metrics = metrics
         self._stop = stop
         self._beat = beat
-        self._batch = BatchSize(batch)
+        self._plan = plan
+        self._meter = meter or LoadMeter()
+        self._steer = steer
+        self._shedding = Shedding()
+        self._relook = options.relook if options else None
         self._backoff = _backoff()
         self._log = structlog.get_logger()
         self._held: list[Taken] = []
@@ -131,17 +116,29 @@ class LiveWorker:
                 self._change_models()
                 self._beat()
                 self._catch_up()
-                with self._metrics.stage("take"):
-                    taken = self._queue.take(self._batch.now, _TAKE_WAIT_S)
-                self._work(taken)
+                self._give_way(self._steer())
+                self._work(self._take())
                 self._backoff.reset()
             except QueueError as error:
                 wait_s = self._backoff.next_s()
                 event = "broker.down" if isinstance(error, BrokerDown) else "broker.refused"
                 self._log.warning(event, error=str(error), again_in_s=round(wait_s, 2))
-                self._stop.wait(wait_s)
+                with self._meter.idle():
+                    self._stop.wait(wait_s)
         with suppress(QueueError):
             self._catch_up(at_once=True)
+
+    def _take(self) -> list[Taken]:
+        with self._metrics.stage("take"):
+            taken = self._queue.take(self._plan.size, _TAKE_WAIT_S, gather_s=self._plan.gather_s, idle=self._meter.idle)
+        self._plan.took(len(taken), time.monotonic())
+        return taken
+
+    def _give_way(self, shedding: Shedding) -> None:
+        """Do from now on what a level asks of workers; the rest of it is ingest's business."""
+        if shedding.is_rare != self._shedding.is_rare:
+            self._pipeline.use_relook(RelookOptions.rarer(self._relook) if shedding.is_rare else self._relook)
+        self._shedding = shedding
 
     def _change_models(self) -> None:
         """Go on with a model that was activated and is ready; there is no batch at hand."""
@@ -169,10 +166,11 @@ class LiveWorker:
 
     def _work_together(self, taken: list[Taken]) -> None:
         self._metrics.batch_size.observe(len(taken))
-        self._held, self._renewed_s, self._has_lost = taken, time.monotonic(), False
+        began_s = time.monotonic()
+        self._held, self._renewed_s, self._has_lost = taken, began_s, False
         time_utc = datetime.now(UTC) if self._keeper else None
         try:
-            outputs = self._pipeline.process([item_of(one, time_utc) for one in taken])
+            outputs = self._pipeline.process([item_of(one, time_utc, self._shedding) for one in taken])
         finally:
             self._held = []
         try:
@@ -181,6 +179,7 @@ class LiveWorker:
             self._hold_back(taken, outputs, error)
         else:
             self._commit(taken, outputs)
+            self._plan.worked(len(taken), time.monotonic() - began_s)
 
     def _keep(self, taken: Sequence[Taken], outputs: Sequence[PipelineOutput]) -> None:
         """Hand over what is to be kept; only then may the turns be finished.
@@ -233,11 +232,11 @@ class LiveWorker:
         with self._metrics.stage("done"):
             answers = self._finish(items)
         if self._has_lost or DoneStatus.LEASE_LOST in answers:
-            self._batch.lost()
+            size = self._plan.lost()
             lost = [item.camera for item, answer in zip(items, answers, strict=True) if answer is DoneStatus.LEASE_LOST]
-            self._log.warning("lease.lost", cameras=lost, batch=self._batch.now)
+            self._log.warning("lease.lost", cameras=lost, batch=size)
         else:
-            self._batch.went_well()
+            self._plan.went_well()
 
     def _finish(self, items: Sequence[Done]) -> list[DoneStatus]:
         """Hand results back; sending them again is harmless, so a Redis that is away for a moment costs nothing.
@@ -311,6 +310,8 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
         registration = Registration(ProcessBook(other), info)
         records = EventLog(durable)
         forwarder = Forwarder(Happened(other), records)
+        meter = LoadMeter()
+        steering = Steering(SheddingBook(other), name, meter) if settings.shedding.enabled else None
 
         def beat() -> None:
             spoken = models.spoken()
@@ -322,8 +323,9 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
             min_face_px=settings.worker.min_face_px, relook=RelookOptions.of(settings.worker.relook)
         )
         worker = LiveWorker(
-            FrameQueue(client), models, metrics, stop,
-            batch=settings.worker.batch, options=options, beat=beat, swap=swap,
+            FrameQueue(client, stale_ms=round(settings.worker.stale_after_s * 1000)), models, metrics, stop,
+            plan=BatchPlan(settings.worker.batch, settings.worker.batch_within_s, settings.worker.gather_s),
+            options=options, beat=beat, meter=meter, steer=steering.step if steering else Shedding, swap=swap,
             keeper=Keeper(records, Snapshots(other)),
         )  # fmt: skip
         log.info(
@@ -334,6 +336,9 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
             worker.run()
         finally:
             registration.leave()
+            if steering is not None:
+                with suppress(QueueError):
+                    steering.leave()
             swap.close()
     log.info("worker.stopped", name=name)
 
@@ -345,13 +350,17 @@ def _load(settings: Settings, shown: ModelMetrics) -> WorkerModels:
         ModelError: if a model can't be used.
     """
     cameras = [camera for camera in settings.cameras.values() if camera.enabled]
+    profiles = {camera.profile for camera in cameras} or {Profile.ACCURATE}
+    if settings.shedding.enabled:
+        # The moment at which the workers can't keep up is the wrong one for compiling a network.
+        profiles.add(Profile.FAST)
     return load_models(
         settings.worker.engine,
         settings.worker.engine_fallback,
         threads=settings.worker.threads,
         batch=settings.worker.batch,
         detectors={camera.detector for camera in cameras},
-        profiles={camera.profile for camera in cameras},
+        profiles=profiles,
         store=ModelStore(settings.models_folder),
         refused=shown.refused,
     )

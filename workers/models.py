@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 
 from maskwatch.errors import ModelError
+from maskwatch.memory import keep_freed_memory
 from maskwatch.types import Profile
 from models.classifier import MaskClassifier
 from models.detectors import DETECTORS, Detector, load_detector
@@ -23,6 +24,9 @@ from models.trial import load_entry, try_model
 __all__ = ["NetworkModel", "WorkerModels", "load_models"]
 
 _WARM_SIZE_WH = (640, 360)
+
+_WARM_BATCHES = {EngineName.LITERT: (4,), EngineName.KERAS: (1, 4, 16)}
+"""LiteRT cuts every batch into calls of four faces or one frame at most; Keras compiles a function for each size."""
 
 _OURS = DETECTORS[0]
 """The detector's name that stands for the active detector model."""
@@ -115,7 +119,7 @@ class WorkerModels:
         self._detectors[_OURS] = model
 
     def warm_up(self, detectors: Collection[str], profiles: Collection[Profile], batch: int) -> None:
-        """Run every network once in the batch sizes to come: the first run of each allocates or compiles.
+        """Run every network in the sizes to come: the first run of each allocates or compiles.
 
         Raises:
             ConfigError, ModelError: as `detector`.
@@ -127,14 +131,14 @@ class WorkerModels:
 
     def _warm(self, model: Detector | MaskClassifier) -> None:
         _, profiles, batch = self._warm_for
-        sizes = [size for size in (1, 2, 4, 8, 16) if size <= batch]
+        sizes = _WARM_BATCHES[self.engine]
         if isinstance(model, MaskClassifier):
             for size in sizes:
                 model.classify(np.zeros((size, model.size_px, model.size_px, 3), np.uint8))
             return
         frame_bgr = np.zeros((_WARM_SIZE_WH[1], _WARM_SIZE_WH[0], 3), np.uint8)
         for profile in profiles:
-            for size in sizes:
+            for size in sorted({min(size, batch) for size in sizes}):
                 model.detect([frame_bgr] * size, profile)
 
     def _first(self, kind: ModelKind) -> NetworkModel:
@@ -188,6 +192,7 @@ def load_models(
     """
     # OpenCV's threads would fight with those of the other workers: one process, one core.
     cv2.setNumThreads(threads)
+    keep_freed_memory()
     chosen = choose_engine(engine, fallback)
     models = WorkerModels(chosen, threads, store, refused)
     models.warm_up(list(detectors) or [_OURS], list(profiles) or [Profile.ACCURATE], batch)

@@ -124,6 +124,10 @@ class Pipeline:
         """Let another detector stand behind a name from the next batch on."""
         self._detectors[name] = detector
 
+    def use_relook(self, relook: RelookOptions | None) -> None:
+        """Follow another rule for known faces from the next batch on; None classifies every face in every frame."""
+        self._options = replace(self._options, relook=relook)
+
     def process(self, items: Sequence[PipelineItem]) -> list[PipelineOutput]:
         """Analyse a batch; several frames of one camera must be in order.
 

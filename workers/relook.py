@@ -7,7 +7,7 @@ larger or sharper than it ever was, or when it changes. Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 
@@ -20,6 +20,9 @@ __all__ = ["CELLS", "Glance", "RelookOptions", "glanced", "glimpse", "needs_look
 
 CELLS = 6
 """Two columns, three rows: forehead, nose and chin, each half of the face by itself."""
+
+_RARER = 4.0
+"""Factor of the time between looks while workers can't keep up."""
 
 _CLEAR = 2.0
 """Times the lead and the looks that a verdict needs: what is only just enough is no settled matter."""
@@ -43,6 +46,11 @@ class RelookOptions:
     def of(cls, settings: RelookSettings) -> RelookOptions | None:
         """Return what the configuration says; None: every face is classified in every frame."""
         return cls(settings.every_s, settings.better, settings.changed) if settings.enabled else None
+
+    @classmethod
+    def rarer(cls, options: RelookOptions | None) -> RelookOptions:
+        """Return a rule with fewer looks; the first that there is in place of none."""
+        return cls() if options is None else replace(options, every_s=_RARER * options.every_s)
 
 
 @dataclass(frozen=True, slots=True)

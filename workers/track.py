@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from maskwatch.types import Detection
+from workers.assign import assign
 
 __all__ = ["MOST_TRACKS", "Step", "Track", "TrackOptions", "Tracks", "advance", "close_all"]
 
@@ -267,9 +267,7 @@ def _assign(
         columns = [at for at in columns if at not in taken]
         if rows and columns:
             part = costs[np.ix_(rows, columns)]
-            for row, column in zip(*linear_sum_assignment(part), strict=True):
-                if part[row, column] < _NEVER:
-                    pairs[rows[row]] = columns[column]
+            pairs |= {rows[row]: columns[column] for row, column in assign(part, _NEVER)}
     return pairs
 
 

@@ -133,6 +133,16 @@ class FrameQueue:
                 _, turns = self._hand_out(n)
             return self._with_pictures(turns) if turns else []
 
+    def ready(self) -> int:
+        """Return how many cameras have something to take; one round trip.
+
+        Raises:
+            BrokerDown: if Redis can't be reached.
+            QueueError: if Redis answers with an error.
+        """
+        with translated(self._client, "counting what is ready"):
+            return int(self._line.exchange(("ZCARD", keys.READY))[0])
+
     def renew(self, taken: Sequence[Taken]) -> list[bool]:
         """Prolong leases; one round trip.
 

@@ -21,6 +21,8 @@ All keys begin with one hash tag, so that they live in one slot of a Redis Clust
     {mw}:bell           zset    has a member while somebody should take
     {mw}:latency        hash    histogram, capture to result
     {mw}:wait           hash    histogram, offer to take
+    {mw}:loads          hash    worker -> when it last reported and how busy it was
+    {mw}:shedding       hash    the level of shedding, and which worker decides it until when, ms; expires
     {mw}:removed        hash    sums of the counters of cameras that are gone
     {mw}:happened       list    what happened to cameras themselves, on its way to the durable server
     {mw}:snapshot:NAME  string  a picture of an event on its way to the recorder
@@ -47,12 +49,14 @@ __all__ = [
     "KNOWN",
     "LATENCY",
     "LEASES",
+    "LOADS",
     "PRESENT",
     "PROCESSES",
     "PROCESS_INFOS",
     "READY",
     "RECORDS",
     "REMOVED",
+    "SHEDDING",
     "WAIT",
     "camera_key",
     "lua_names",
@@ -83,6 +87,8 @@ SERVED = TAG + "served"
 BELL = TAG + "bell"
 LATENCY = TAG + "latency"
 WAIT = TAG + "wait"
+LOADS = TAG + "loads"
+SHEDDING = TAG + "shedding"
 REMOVED = TAG + "removed"
 HAPPENED = TAG + "happened"
 SNAPSHOT = TAG + "snapshot:"
@@ -144,7 +150,7 @@ def lua_names() -> dict[str, str]:
         "CAMERA": CAMERA, "COUNTS": COUNTS, "NEXT": NEXT, "TAKEN": TAKEN, "SHOWN": SHOWN,
         "CONFIGURED": CONFIGURED, "KNOWN": KNOWN, "READY": READY, "LEASES": LEASES, "FAILED": FAILED, "HOLDS": HOLDS,
         "SERVED": SERVED, "BELL": BELL, "LATENCY": LATENCY, "WAIT": WAIT, "REMOVED": REMOVED,
-        "HAPPENED": HAPPENED,
+        "SHEDDING": SHEDDING, "HAPPENED": HAPPENED,
     }  # fmt: skip
     return {name: f"'{key}'" for name, key in keys.items()} | {
         "COUNTERS": "{" + ", ".join(f"'{name}'" for name in COUNTERS) + "}",

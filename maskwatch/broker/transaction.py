@@ -7,6 +7,7 @@ A `Line` keeps its connections, packs with hiredis and sends once.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,13 +28,14 @@ Command = tuple[Argument, ...]
 class Line:
     """Sends commands over connections of a client's that it keeps; threads may share one.
 
-    The connections end with the client.
+    The connections go back to the client with the line, and end with the client.
     """
 
     def __init__(self, client: redis.Redis) -> None:
         """Use the connections of a client."""
         self._client = client
         self._free: list[Any] = []
+        weakref.finalize(self, _give_back, client.connection_pool, self._free).atexit = False
 
     def transact(self, *commands: Command) -> list[Any]:
         """Run commands between MULTI and EXEC and return their answers; one round trip, never sent again.
@@ -97,6 +99,11 @@ class Line:
         if not is_usable:
             connection.disconnect()
         return connection
+
+
+def _give_back(pool: redis.ConnectionPool, connections: Sequence[Any]) -> None:
+    for connection in connections:
+        pool.release(connection)
 
 
 def _packed(words: Command) -> list[bytes]:

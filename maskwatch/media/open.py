@@ -7,7 +7,6 @@ from pathlib import Path
 from maskwatch.errors import DecodeError, SourceError
 from maskwatch.media.folder import FolderSource
 from maskwatch.media.frame import FrameSource
-from maskwatch.media.video import VideoSource
 from maskwatch.media.webcam import WebcamSource
 from maskwatch.settings.source import Source, SourceKind
 
@@ -53,6 +52,8 @@ def open_source(
         return FolderSource(path, width=width, rotate=rotate, fps=fps or 1.0)
     if source.kind is SourceKind.VIDEO:
         _check_file(path)
+    from maskwatch.media.video import VideoSource
+
     return VideoSource(
         source, timeout_s=timeout_s, transport=transport, width=width, rotate=rotate, fps=fps, hwaccel=hwaccel
     )

@@ -11,6 +11,7 @@ from maskwatch.settings.model import (
     RedisSettings,
     RelookSettings,
     Settings,
+    SheddingSettings,
     WebSettings,
     WorkerSettings,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "RuleSettings",
     "ScheduleSettings",
     "Settings",
+    "SheddingSettings",
     "Source",
     "SourceKind",
     "StoreSettings",

@@ -35,6 +35,7 @@ __all__ = [
     "RedisSettings",
     "RelookSettings",
     "Settings",
+    "SheddingSettings",
     "WebSettings",
     "WorkerSettings",
     "is_loopback",
@@ -156,12 +157,27 @@ class WorkerSettings(Part):
     processes: int | None = Field(
         default=None, ge=1, le=256, description="that `up` starts; empty: one per core but one, or one with a GPU"
     )
-    batch: int = Field(default=8, ge=1, le=128, description="frames taken at once")
+    batch: int = Field(default=8, ge=1, le=128, description="frames taken at once, at most")
+    batch_within_s: float = Field(
+        default=0.2, ge=0.01, le=5, description="seconds that a batch may take; fewer frames are taken where it would"
+    )
+    gather_s: float = Field(
+        default=0.004, ge=0, le=0.05, description="seconds that a first frame may wait for others; 0: none waits"
+    )
+    stale_after_s: float = Field(
+        default=0.5, ge=0.05, le=60, description="age at which a frame isn't analysed any more, from capture to take"
+    )
     threads: int = Field(default=1, ge=1, le=64, description="inference threads of one worker")
     engine: Literal["auto", "litert", "keras"] = "auto"
     engine_fallback: Literal["litert", "none"] = "litert"
     min_face_px: int = Field(default=24, ge=8, le=512, description="smaller faces don't vote on a verdict")
     relook: RelookSettings = Field(default_factory=RelookSettings)
+
+
+class SheddingSettings(Part):
+    """What gives way when the workers can't keep up."""
+
+    enabled: bool = Field(default=True, description="false: frames are dropped, everything else stays as configured")
 
 
 class ModelsSettings(Part):
@@ -225,6 +241,7 @@ class Settings(Part):
     cameras: dict[Annotated[str, Field(pattern=CAMERA_NAME_PATTERN)], CameraSettings] = Field(default_factory=dict)
     models: ModelsSettings = Field(default_factory=ModelsSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    shedding: SheddingSettings = Field(default_factory=SheddingSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     blobs: BlobsSettings = Field(default_factory=BlobsSettings)
     web: WebSettings = Field(default_factory=WebSettings)

@@ -84,13 +84,14 @@ def suppress(boxes_xyxy: Float32Array, scores: Float32Array, max_overlap: float)
     """
     order = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
     boxes = boxes_xyxy[order]
-    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=2)
-    clash = shared > max_overlap * (area[:, None] + area - shared)
-    alive = np.ones(len(order), bool)
-    for index in range(len(order)):
-        if alive[index]:
-            alive[index + 1 :] &= ~clash[index, index + 1 :]
-    return order[alive].astype(np.int32)
+    low, high = boxes[:, :2], boxes[:, 2:]
+    area = np.prod(high - low, axis=1)
+    kept: list[int] = []
+    left = np.arange(len(order))
+    while len(left):  # as often as there are faces: comparing all candidates with all took three times as long
+        best, left = left[0], left[1:]
+        kept.append(best)
+        sides = np.minimum(high[left], high[best]) - np.maximum(low[left], low[best])
+        shared = np.prod(np.maximum(sides, 0), axis=1)
+        left = left[shared <= max_overlap * (area[left] + area[best] - shared)]
+    return order[kept].astype(np.int32)

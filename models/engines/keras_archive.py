@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from maskwatch.errors import ModelError
 
-__all__ = ["checked_archive"]
+__all__ = ["checked_archive", "load_archive"]
 
 _MEMBERS: Mapping[str, int] = {"metadata.json": 64 << 10, "config.json": 4 << 20, "model.weights.h5": 256 << 20}
 """What an archive holds, and the most bytes of each once unpacked."""
@@ -82,6 +84,26 @@ def checked_archive(content: bytes, where: str) -> bytes:
     else:
         return _pack(metadata, config, parts["model.weights.h5"])
     raise ModelError(f"model file {where}: refused before Keras saw it ({reason}); install the model again")
+
+
+def load_archive(content: bytes, where: str) -> Any:
+    """Parse a `.keras` archive; what is no plain network of pictures is refused before Keras sees it.
+
+    The bytes go through a private folder because Keras reads paths only, and the original could change after its check.
+
+    Raises:
+        ModelError: if Keras can't read it, or it holds code.
+    """
+    import keras
+
+    with tempfile.TemporaryDirectory(prefix="maskwatch-") as folder:
+        path = Path(folder) / "model.keras"
+        path.write_bytes(checked_archive(content, where))
+        try:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        except (ValueError, TypeError, KeyError, OSError, ImportError, AttributeError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ModelError(f"model file {where}: Keras refuses it ({reason}); install the model again") from error
 
 
 class _Refused(Exception):

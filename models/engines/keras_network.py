@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import structlog
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import EngineUnavailable, ModelError
-from models.engines.keras_archive import checked_archive
+from models.engines.keras_archive import load_archive
 from models.engines.network import batches_padded, empty_outputs, join_outputs, require_images
 from models.manifest import EngineName, OutputSpec
 from models.registry import ModelEntry
@@ -20,7 +18,10 @@ from models.registry import ModelEntry
 __all__ = ["KerasNetwork"]
 
 BATCH_SIZES = (1, 4, 16, 64)
-"""Each is traced once, when first needed; few of them, because a trace costs about a second."""
+"""Each has a function of its own, compiled when first needed; few of them, because that takes about a second."""
+
+Compiled = Callable[[UInt8Array], Any]
+"""Takes exactly one batch size; what it returns may still be computing on the device."""
 
 
 class KerasNetwork:
@@ -47,10 +48,11 @@ class KerasNetwork:
         self._where = str(entry.folder / spec.path)
         content = entry.read(spec)
         self._errors = _prepare_backend(threads)
-        self._call: Callable[[UInt8Array], Any] | None = None
+        self._model: Any = None
+        self._compiled: dict[int, Compiled] = {}
         try:
-            self._call = _compile(_load(content, self._where))
-            self._run_padded(np.zeros((0, self.size_wh[1], self.size_wh[0], 3), np.uint8), 1)
+            self._model = load_archive(content, self._where)
+            self._collect(self._start(np.zeros((1, self.size_wh[1], self.size_wh[0], 3), np.uint8), 1), 1)
         except ValueError as error:
             self.close()
             raise ModelError(
@@ -67,15 +69,18 @@ class KerasNetwork:
     def run(self, images: UInt8Array) -> tuple[Float32Array, ...]:
         """Run a batch; see `Network.run`."""
         require_images(images, self.size_wh)
-        if self._call is None:
+        if self._model is None:
             raise ModelError(f"model file {self._where}: the network is closed; load it again")
         if len(images) == 0:
             return empty_outputs(self._outputs)
         try:
-            pieces = [
-                self._run_padded(images[start:stop], size)
+            # All pieces are on their way before the first answer is waited for: a GPU copies one while it computes
+            # another.
+            started = [
+                (self._start(images[start:stop], size), stop - start)
                 for start, stop, size in batches_padded(len(images), BATCH_SIZES)
             ]
+            pieces = [self._collect(result, count) for result, count in started]
         except self._errors as error:
             raise ModelError(
                 f"model file {self._where}: engine keras failed on {len(images)} pictures "
@@ -85,16 +90,22 @@ class KerasNetwork:
 
     def close(self) -> None:
         """Drop the model and its compiled functions."""
-        self._call = None
+        self._model = None
+        self._compiled.clear()
 
-    def _run_padded(self, images: UInt8Array, size: int) -> tuple[Float32Array, ...]:
-        assert self._call is not None
+    def _start(self, images: UInt8Array, size: int) -> Any:
+        """Run a piece in the function of a batch size, padded with black pictures."""
         batch = images
         if len(images) < size:
             batch = np.zeros((size, *images.shape[1:]), np.uint8)
             batch[: len(images)] = images
-        arrays = _in_order(self._call(batch), self._outputs, self._where)
-        return tuple(array[: len(images)] for array in arrays)
+        if size not in self._compiled:
+            self._compiled[size] = _compile(self._model, batch.shape)
+        return self._compiled[size](batch)
+
+    def _collect(self, result: Any, count: int) -> tuple[Float32Array, ...]:
+        """Wait for a result and leave the padding out."""
+        return tuple(array[:count] for array in _in_order(result, self._outputs, self._where))
 
 
 def _prepare_backend(threads: int) -> tuple[type[Exception], ...]:
@@ -144,28 +155,8 @@ def _share_machine(tf: Any, threads: int) -> None:
         structlog.get_logger().debug("engine.keras.already_started", threads=threads)
 
 
-def _load(content: bytes, where: str) -> Any:
-    """Parse a `.keras` archive; what is no plain network of pictures is refused before Keras sees it.
-
-    The bytes go through a private folder because Keras reads paths only, and the original could change after its check.
-
-    Raises:
-        ModelError: if Keras can't read it, or it holds code.
-    """
-    import keras
-
-    with tempfile.TemporaryDirectory(prefix="maskwatch-") as folder:
-        path = Path(folder) / "model.keras"
-        path.write_bytes(checked_archive(content, where))
-        try:
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (ValueError, TypeError, KeyError, OSError, ImportError, AttributeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ModelError(f"model file {where}: Keras refuses it ({reason}); install the model again") from error
-
-
-def _compile(model: Any) -> Callable[[UInt8Array], Any]:
-    """Make one function of a model; it is traced once per batch size."""
+def _compile(model: Any, shape: tuple[int, ...]) -> Compiled:
+    """Make a function of a model for pictures of one shape, (N, H, W, 3)."""
     import keras
 
     if keras.backend.backend() == "jax":
@@ -173,17 +164,20 @@ def _compile(model: Any) -> Callable[[UInt8Array], Any]:
 
         trainable = [variable.value for variable in model.trainable_variables]
         fixed = [variable.value for variable in model.non_trainable_variables]
-        stateless: Callable[[UInt8Array], Any] = jax.jit(
-            lambda images: model.stateless_call(trainable, fixed, images, training=False)[0]
+        # The weights are arguments: as constants they would be in GPU memory once for each size.
+        stateless = jax.jit(
+            lambda learned, other, images: model.stateless_call(learned, other, images, training=False)[0]
         )
-        return stateless
+        ready = stateless.lower(trainable, fixed, jax.ShapeDtypeStruct(shape, np.uint8)).compile()
+        return lambda images: ready(trainable, fixed, images)
     import tensorflow as tf
 
     # No XLA: on CPUs it takes seconds to compile each shape and was measured slower than oneDNN's kernels.
-    traced: Callable[[UInt8Array], Any] = tf.function(
-        lambda images: model(images, training=False), autograph=False, jit_compile=False
-    )
-    return lambda images: traced(tf.constant(images))
+    traced = tf.function(lambda images: model(images, training=False), autograph=False, jit_compile=False)
+    # Traced by hand: TensorFlow would take the first calls of several networks and sizes for one that is traced in
+    # vain again and again, and warn.
+    concrete = traced.get_concrete_function(tf.TensorSpec(shape, tf.uint8))
+    return lambda images: concrete(tf.constant(images))
 
 
 def _in_order(result: Any, outputs: tuple[OutputSpec, ...], where: str) -> tuple[Float32Array, ...]:

@@ -9,17 +9,15 @@ import numpy as np
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import EngineUnavailable, ModelError
 from models.engines.litert_check import check_litert
-from models.engines.network import batches_whole, empty_outputs, join_outputs, require_images
+from models.engines.network import batches_even, empty_outputs, join_outputs, require_images
 from models.manifest import EngineName
 from models.registry import ModelEntry
 
 __all__ = ["LiteRtNetwork"]
 
-BATCH_SIZES = (1, 2, 4, 8, 16)
-"""One interpreter each, made when first needed: resizing one interpreter to and fro would allocate at every call."""
-
 MOST_BATCHED_PIXELS = 65_536
-"""Pictures larger than 256x256 run one by one: eight at 640x384 were no faster each and took 200 MB more."""
+"""Of one call: four faces of 128x128, or one frame. More at once are no faster each, for they leave the processor's
+caches, and memory grows with them: sixteen frames of 320x192 took 52 MB, eight of 640x384 107 MB."""
 
 
 class LiteRtNetwork:
@@ -42,53 +40,51 @@ class LiteRtNetwork:
         self._outputs = entry.manifest.outputs
         self._file = entry.file_for(EngineName.LITERT, self.size_wh)
         self._where = str(entry.folder / self._file.path)
-        self._threads = threads
-        self._content: bytes | None = entry.read(self._file)
-        check_litert(self._content, self._where)
-        self._ready: dict[int, _Interpreter] = {}
-        self._sizes = BATCH_SIZES if self.size_wh[0] * self.size_wh[1] <= MOST_BATCHED_PIXELS else (1,)
-        self._interpreter(1)
+        self._most = max(1, MOST_BATCHED_PIXELS // (self.size_wh[0] * self.size_wh[1]))
+        content = entry.read(self._file)
+        check_litert(content, self._where)
+        self._interpreter: _Interpreter | None = self._load(content, threads)
 
     def run(self, images: UInt8Array) -> tuple[Float32Array, ...]:
         """Run a batch; see `Network.run`."""
         require_images(images, self.size_wh)
-        if self._content is None:
+        if self._interpreter is None:
             raise ModelError(f"model file {self._where}: the network is closed; load it again")
         if len(images) == 0:
             return empty_outputs(self._outputs)
-        pieces = [
-            self._interpreter(stop - start).run(images[start:stop])
-            for start, stop in batches_whole(len(images), self._sizes)
-        ]
+        try:
+            pieces = [
+                self._interpreter.run(images[start:stop]) for start, stop in batches_even(len(images), self._most)
+            ]
+        except (ValueError, RuntimeError) as error:
+            raise self._refused(error) from error
         return join_outputs(pieces, self._outputs)
 
     def close(self) -> None:
-        """Drop the interpreters and the model's bytes."""
-        self._ready.clear()
-        self._content = None
+        """Drop the interpreter."""
+        self._interpreter = None
 
-    def _interpreter(self, batch: int) -> _Interpreter:
-        if batch not in self._ready:
-            assert self._content is not None
-            width, height = self.size_wh
-            try:
-                self._ready[batch] = _Interpreter(
-                    self._content, (batch, height, width, 3), self._threads, self._file.output_tensors
-                )
-            except (ValueError, RuntimeError) as error:
-                reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-                raise ModelError(
-                    f"model file {self._where}: LiteRT can't use it ({reason}); install the model again"
-                ) from error
-        return self._ready[batch]
+    def _load(self, content: bytes, threads: int) -> _Interpreter:
+        width, height = self.size_wh
+        try:
+            return _Interpreter(content, (1, height, width, 3), threads, self._file.output_tensors)
+        except (ValueError, RuntimeError) as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> ModelError:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        return ModelError(f"model file {self._where}: LiteRT can't use it ({reason}); install the model again")
 
 
 class _Interpreter:
-    """One interpreter with memory for one batch size.
+    """One interpreter, whose input grows and shrinks with the batch.
+
+    XNNPACK packs the weights once, so a change of the batch costs 0.2 ms; an interpreter for each size would hold the
+    weights as often as there are sizes.
 
     Args:
         content: the whole `.tflite` file.
-        shape: (N, H, W, 3) of the input.
+        shape: (N, H, W, 3) of the input to begin with.
         threads: threads inside one call.
         output_tensors: tensor names in the wanted order; empty where there is one output.
 
@@ -105,9 +101,13 @@ class _Interpreter:
             kinds = [np.dtype(detail["dtype"]).name for detail in inputs]
             raise ValueError(f"expected one uint8 input, received {kinds}")
         self._input = int(inputs[0]["index"])
+        self._resize(shape)
+        self._outputs = self._ordered(output_tensors)
+
+    def _resize(self, shape: tuple[int, ...]) -> None:
         self._runtime.resize_tensor_input(self._input, shape, strict=True)
         self._runtime.allocate_tensors()
-        self._outputs = self._ordered(output_tensors)
+        self._shape = shape
 
     def _ordered(self, names: tuple[str, ...]) -> list[tuple[int, float, int]]:
         """Return tensor index, scale and zero point of each output in the wanted order."""
@@ -122,7 +122,9 @@ class _Interpreter:
         return found
 
     def run(self, images: UInt8Array) -> tuple[Float32Array, ...]:
-        """Run exactly the batch size that this interpreter was made for."""
+        """Run a batch whole."""
+        if images.shape != self._shape:
+            self._resize(images.shape)
         self._runtime.set_tensor(self._input, images)
         self._runtime.invoke()
         return tuple(self._read(*output) for output in self._outputs)

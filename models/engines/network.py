@@ -11,7 +11,7 @@ from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import ModelError, ShapeError
 from models.manifest import OutputSpec
 
-__all__ = ["Network", "batches_padded", "batches_whole", "empty_outputs", "join_outputs", "require_images"]
+__all__ = ["Network", "batches_even", "batches_padded", "empty_outputs", "join_outputs", "require_images"]
 
 
 class Network(Protocol):
@@ -56,42 +56,45 @@ def require_images(images: UInt8Array, size_wh: tuple[int, int]) -> None:
         raise ShapeError(f"images: expected (N, {height}, {width}, 3) uint8, received {images.shape} {images.dtype}")
 
 
-def batches_whole(count: int, sizes: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """Cut a batch into ready sizes without padding, largest first: 7 becomes 4 + 2 + 1.
+def batches_even(count: int, most: int) -> Iterator[tuple[int, int]]:
+    """Cut a batch into as few pieces as possible without padding, of almost the same size: 9 becomes 3 + 3 + 3.
 
-    For CPUs, where a padded picture costs as much as a real one.
+    For CPUs, where a padded picture costs as much as a real one and a single one more than its share of a few.
+
+    Args:
+        count: how many pictures there are.
+        most: in one piece, at least 1.
+
+    Yields:
+        Start and stop of each piece; the larger ones come first.
+    """
+    pieces = -(-count // most)
+    start = 0
+    for piece in range(pieces):
+        stop = start + -(-(count - start) // (pieces - piece))
+        yield start, stop
+        start = stop
+
+
+def batches_padded(count: int, sizes: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
+    """Cut a batch into a few pieces, the last one padded up to a ready size that it fills by more than half.
+
+    For GPUs, where a call costs more than some padded pictures: 24 becomes 16 + 4 + 4, and 9 a padded 16.
 
     Args:
         count: how many pictures there are.
         sizes: the ready sizes, ascending, beginning with 1.
 
     Yields:
-        Start and stop of each piece; stop - start is one of the sizes.
-    """
-    start = 0
-    while start < count:
-        size = max(size for size in sizes if size <= count - start)
-        yield start, start + size
-        start += size
-
-
-def batches_padded(count: int, sizes: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
-    """Cut a batch into as few pieces as possible, the last one padded up to a ready size.
-
-    For GPUs, where a call costs more than some padded pictures.
-
-    Args:
-        count: how many pictures there are.
-        sizes: the ready sizes, ascending.
-
-    Yields:
         Start and stop of each piece, and the ready size that holds it.
     """
     start = 0
     while start < count:
-        stop = min(count, start + sizes[-1])
-        yield start, stop, min(size for size in sizes if size >= stop - start)
-        start = stop
+        left = count - start
+        size = min((size for size in sizes if left <= size < 2 * left), default=0)
+        size = size or max(size for size in sizes if size <= left)
+        yield start, min(count, start + size), size
+        start += size
 
 
 def empty_outputs(outputs: tuple[OutputSpec, ...]) -> tuple[Float32Array, ...]:

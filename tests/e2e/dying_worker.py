@@ -22,6 +22,7 @@ from maskwatch.events import Record
 from maskwatch.metrics import ProcessMetrics
 from maskwatch.service import stop_on_signals
 from tests.unit.test_pipeline import FACE, FakeClassifier, FakeDetector
+from workers.batching import BatchPlan
 from workers.keeping import Keeper
 from workers.live import LiveWorker
 from workers.models import WorkerModels
@@ -62,7 +63,7 @@ def main(url: str) -> None:
     with connect(url, blocking=True) as client, connect(url) as other:
         LiveWorker(
             FrameQueue(client, lease_ms=LEASE_MS), cast(WorkerModels, FakeModels()), ProcessMetrics("worker"), stop,
-            keeper=Keeper(DyingLog(other), Snapshots(other)),
+            plan=BatchPlan(8, 60.0, 0.0), keeper=Keeper(DyingLog(other), Snapshots(other)),
         ).run()  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from maskwatch.broker import keys
 from maskwatch.broker.cameras import CameraBook
 from maskwatch.broker.connect import connect
 from maskwatch.types import CameraState
@@ -113,7 +114,13 @@ def test_wall_of_32_cameras_moves_over_one_connection(tmp_path: Path) -> None:
                 assert shown[LOST]["people"] == 0
                 assert shown["camera-00"]["look"] == "live"
                 assert shown["camera-00"]["people"] == 1
+                assert page.locator("#shedding").is_hidden()
+                client.hset(keys.SHEDDING, "level", 3)
+                page.locator("#shedding", has_text="overload: 73 % of the frames").wait_for(timeout=20_000)
+                assert ask_json(port, "/api/v1/status")["shedding"]["level"] == 3
                 page.screenshot(path=str(tmp_path / "wall.png"))
+                client.delete(keys.SHEDDING)
+                page.locator("#shedding").wait_for(state="hidden", timeout=20_000)
             wait_for(lambda: open_streams(port) == 0, 20, "the stream ending with the tab")
             idle_s = cpu_over(process, 2)
             print(

@@ -27,6 +27,7 @@ class ModelCamera:
 
     epoch: str = ""
     waiting: int | None = None
+    grown_old: bool = False
     turn: Turn | None = None
     shown: int | None = None
     state: bytes = b""
@@ -52,7 +53,7 @@ class ModelCamera:
     def drop_waiting(self, reason: str) -> None:
         if self.waiting is not None:
             self.counts[f"dropped:{reason}"] += 1
-            self.waiting = None
+            self.waiting, self.grown_old = None, False
 
     def drop_turn(self, reason: str) -> None:
         if self.turn is None:
@@ -112,7 +113,7 @@ class QueueModel:
         camera.counts["captured"] += 1 + sum(offer.dropped.values())
         camera.counts.update({f"dropped:{reason}": by for reason, by in offer.dropped.items()})
         camera.drop_waiting("replaced")
-        camera.waiting, camera.last_number, camera.finish = number, number, False
+        camera.waiting, camera.last_number, camera.finish, camera.grown_old = number, number, False, False
         return OfferStatus.ACCEPTED
 
     def prepare_take(self) -> None:
@@ -126,15 +127,22 @@ class QueueModel:
                 camera.finish = camera.finish or bool(camera.state)
 
     def expected_turns(self, n: int) -> list[str]:
+        """Return who gets a turn; what has grown too old before that is dropped on the way to them."""
         ranked = sorted((camera.served, name) for name, camera in self.cameras.items() if camera.ready)
         names: list[str] = []
         for _, name in ranked:
+            camera = self.cameras[name]
             if len(names) == n:
                 break
-            if not self.cameras[name].suspect:
-                names.append(name)
-            elif not names:
-                return [name]
+            if camera.suspect and names:
+                continue
+            if camera.grown_old:
+                camera.drop_waiting("stale")
+            if not camera.ready:
+                continue
+            names.append(name)
+            if camera.suspect:
+                break
         return names
 
     def take(self, taken: Taken) -> Turn:
@@ -143,7 +151,7 @@ class QueueModel:
         camera.turn = Turn(taken.token, camera.waiting, camera.suspect)
         if camera.waiting is None:
             camera.finish = False
-        camera.waiting, camera.served = None, self.servings
+        camera.waiting, camera.served, camera.grown_old = None, self.servings, False
         return camera.turn
 
     def done(self, item: Done) -> DoneStatus:

@@ -15,7 +15,7 @@ import cv2
 import pytest
 import yaml
 
-from maskwatch.media import VideoWriter
+from maskwatch.media.writer import VideoWriter
 from tests.support import wait_for
 from tests.support_worker import moving_face
 from workers.bench.pictures import load_jpegs, write_jpegs
@@ -98,6 +98,7 @@ def test_system_that_can_not_be_offered_what_was_asked_fails_with_its_figures(fi
     said = bench("system", *words, code=1)
     assert said["offered_fps"] < 0.95 * 2000
     assert said["balanced"]
+    assert len(said["shedding_level_by_time"]) == 1
 
 
 @pytest.mark.timeout(300)

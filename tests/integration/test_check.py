@@ -38,6 +38,16 @@ def cameras(text: str, *, probe: bool = False) -> dict[str, Check]:
     return {check.name: check for check in check_cameras(parse_settings(text, {}), probe=probe)}
 
 
+def test_nothing_slow_is_imported_for_a_look() -> None:
+    code = (
+        "import sys, maskwatch.checks\n"
+        "slow = {'structlog', 'redis', 'numpy', 'cv2', 'av', 'flask'} & set(sys.modules)\n"
+        "sys.exit(', '.join(slow) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
 def test_output_is_a_line_for_each_check(tmp_path: Path) -> None:
     done = check(home=tmp_path)
     names = [line.split(":")[0].split(maxsplit=1)[1] for line in done.stdout.splitlines()]

@@ -16,7 +16,7 @@ import pytest
 
 from maskwatch.arrays import UInt8Array
 from maskwatch.errors import ConfigError
-from maskwatch.media import VideoWriter
+from maskwatch.media.writer import VideoWriter
 from tests.support import ROOT
 from tests.support_worker import astronaut_bgr, moving_face, require_shipped_models
 from workers import window

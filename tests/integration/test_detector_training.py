@@ -55,7 +55,7 @@ def test_run_is_resumed_reported_exported_and_still_finds_faces(few_scenes: Path
     target = ["--model", str(run / "best.keras"), "--out", str(registry / "maskwatch-face"), "--version", "9.0.0"]
     assert CliRunner().invoke(export, target, catch_exceptions=False).exit_code == 0
     detector = load_detector("maskwatch", registry=Registry(registry))
-    from training.detector_data import read_scenes
+    from training.detector_scenes import read_scenes
 
-    frames = [scene.read_bgr() for scene in read_scenes(few_scenes / "val.json")]
+    frames = [scene.read_bgr() for scene in read_scenes(few_scenes / "val")]
     assert sum(len(found) for found in detector.detect(frames, Profile.ACCURATE)) >= SCENES // 2

@@ -41,13 +41,13 @@ def test_export_of_a_run_writes_both_files_and_how_they_compare(tiny_run: TinyRu
 def test_what_is_no_model_is_refused(
     tmp_path: Path, content: bytes | None, error: type[MaskwatchError], says: str
 ) -> None:
-    from training.export_model import load_keras
+    from training.export_model import load_classifier_file
 
     path = tmp_path / "odd.keras"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(error, match=says):
-        load_keras(path)
+        load_classifier_file(path)
 
 
 def test_parity_counts_in_points_of_two_and_of_three_labels() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from maskwatch.errors import ConfigError
 from training.samples import Sample
 from training.settings import TrainSettings
 
@@ -104,3 +105,44 @@ def test_fine_tuning_stops_when_it_hasnt_got_better(
     progress = module.fit(settings, samples(3), samples(3), resume=False)
     assert (len(progress.epochs), progress.best) == (expected, 1)
     assert module.fit(settings, samples(3), samples(3), resume=True) == progress
+
+
+def test_going_on_from_a_trained_model_begins_with_its_weights(tmp_path: Path) -> None:
+    from training.fit import fit
+
+    faces = samples(12)
+    for run in ("first", "second"):
+        (tmp_path / run).mkdir()
+    first = recipe(tmp_path / "first", epochs_head=1)
+    fit(first, faces, faces, resume=False)
+    changes = {"start_from": tmp_path / "first" / "best.keras", "epochs_head": 0, "epochs_fine": 1, "rate_fine": 1e-12}
+    fit(recipe(tmp_path / "second", ema=0.0, **changes), faces, faces, resume=False)
+    kernel = "layers/dense/vars/0"
+    before, after = (
+        stored(tmp_path / "first" / "best.keras", kernel),
+        stored(tmp_path / "second" / "best.keras", kernel),
+    )
+    np.testing.assert_allclose(before, after, atol=1e-9)
+
+
+def test_a_share_of_the_start_stays_in_what_is_kept(tmp_path: Path) -> None:
+    from models.backbones import build_classifier
+    from training.start import blend
+
+    start, learned = (build_classifier("mobilenet_v2", 32, 0.35, "none") for _ in range(2))
+    start.save(tmp_path / "start.keras")
+    before = learned.get_layer("probabilities").get_weights()[0]
+    blend(learned, tmp_path / "start.keras", 0.25)
+    expected = 0.75 * before + 0.25 * start.get_layer("probabilities").get_weights()[0]
+    np.testing.assert_allclose(learned.get_layer("probabilities").get_weights()[0], expected, rtol=1e-5)
+
+
+def test_a_model_of_another_shape_is_refused_as_a_start(tmp_path: Path) -> None:
+    from training.fit import fit
+
+    faces = samples(6)
+    (tmp_path / "first").mkdir()
+    fit(recipe(tmp_path / "first", epochs_head=1), faces, faces, resume=False)
+    other = recipe(tmp_path / "second", alpha=0.5, start_from=tmp_path / "first" / "best.keras")
+    with pytest.raises(ConfigError, match=r"--start-from .*best\.keras: expected a classifier of this backbone"):
+        fit(other, faces, faces, resume=False)

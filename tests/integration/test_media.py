@@ -24,7 +24,8 @@ from maskwatch.errors import (
     SourceLost,
     SourceUnsupported,
 )
-from maskwatch.media import FrameSource, VideoWriter, decode_jpeg, encode_jpeg, open_source, read_image
+from maskwatch.media import FrameSource, decode_jpeg, encode_jpeg, open_source, read_image
+from maskwatch.media.writer import VideoWriter
 from maskwatch.settings import Source, SourceKind, parse_source
 from tests.support_media import mjpeg_server, numbered, rtsp_server, write_film
 

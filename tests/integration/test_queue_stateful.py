@@ -47,7 +47,7 @@ class QueueMachine(RuleBasedStateMachine):
         super().__init__()
         client.flushall()
         self.client = client
-        self.queue = FrameQueue(client, lease_ms=HOUR_MS)
+        self.queue = FrameQueue(client, lease_ms=HOUR_MS, stale_ms=HOUR_MS)
         self.book = CameraBook(client, hold_ms=HOUR_MS)
         self.model = QueueModel()
         self.holds: list[Hold] = []
@@ -190,6 +190,16 @@ class QueueMachine(RuleBasedStateMachine):
             turn.expired = True
             expire_lease(self.client, name)
 
+    @rule(cameras=st.lists(names, min_size=1, unique=True), n=takes)
+    def waiting_frames_grow_old(self, cameras: list[str], n: int) -> None:
+        for name in cameras:
+            camera = self.model.cameras.get(name)
+            if camera is not None and camera.waiting is not None and not camera.grown_old:
+                camera.grown_old = True
+                self.client.hincrby(keys.camera_key(name), "next_at", -2 * HOUR_MS)
+                self.handed_out["old"] += 1
+        self._take(n)
+
     @precondition(lambda self: any(camera.backing_off for camera in self.model.cameras.values()))
     @rule()
     def back_off_ends(self) -> None:
@@ -311,3 +321,4 @@ def test_queue_does_what_the_model_does(redis_client: redis.Redis) -> None:
     assert handed_out[TakenKind.FRAME] > 200
     assert handed_out[TakenKind.END] > 10
     assert handed_out["alone"] > 0
+    assert handed_out["old"] > 10

@@ -24,6 +24,7 @@ from maskwatch.zones import Rule, Zone
 from tests.support import wait_for
 from tests.support_queue import count
 from tests.unit.test_pipeline import FACE, FakeClassifier, FakeDetector, picture
+from workers.batching import BatchPlan
 from workers.keeping import Keeper
 from workers.live import LiveWorker
 from workers.models import WorkerModels
@@ -48,7 +49,7 @@ def working(client: redis.Redis, log: EventLog) -> Iterator[None]:
     stop = Stop()
     worker = LiveWorker(
         FrameQueue(client), cast(WorkerModels, FakeModels()), ProcessMetrics("worker"), stop,
-        keeper=Keeper(log, Snapshots(client)),
+        plan=BatchPlan(8, 60.0, 0.0), keeper=Keeper(log, Snapshots(client)),
     )  # fmt: skip
     thread = threading.Thread(target=worker.run)
     thread.start()

@@ -30,3 +30,36 @@ def test_signal_that_arrives_twice_is_one_wish_and_a_later_one_hurries() -> None
             assert process.wait(5) == 128 + signal.SIGTERM
         finally:
             process.kill()
+
+
+def test_threads_share_as_many_heaps_as_they_may() -> None:
+    code = """
+import ctypes, sys, tempfile, threading
+from maskwatch.memory import share_heaps
+
+libc = ctypes.CDLL(None)
+if not hasattr(libc, "mallopt"):
+    sys.exit(0)
+share_heaps(2)
+barrier = threading.Barrier(6)
+
+def allocate():
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc(1000)
+    barrier.wait(20)
+
+threads = [threading.Thread(target=allocate) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(20)
+with tempfile.NamedTemporaryFile() as report:
+    libc.fopen.restype = ctypes.c_void_p
+    stream = ctypes.c_void_p(libc.fopen(report.name.encode(), b"w"))
+    libc.malloc_info(0, stream)
+    libc.fclose(stream)
+    heaps = report.read().count(b"<heap nr=")
+sys.exit(0 if heaps <= 2 else f"{heaps} heaps")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

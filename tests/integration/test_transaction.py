@@ -62,6 +62,11 @@ def test_threads_that_share_a_line_get_their_own_answers(each_redis: redis.Redis
         assert list(threads.map(echo, range(4))) == [True] * 4
 
 
+def test_connection_goes_back_with_the_line(each_redis: redis.Redis) -> None:
+    ids = {Line(each_redis).exchange(("CLIENT", "ID"))[0] for _ in range(200)}
+    assert len(ids) == 1
+
+
 def test_exchange_answers_like_the_commands_alone(each_redis: redis.Redis) -> None:
     each_redis.set("{t}:a", b"1")
     assert Line(each_redis).exchange(("MGET", "{t}:a", "{t}:none"), ("INCR", "{t}:a")) == [[b"1", None], 2]

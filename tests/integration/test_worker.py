@@ -187,11 +187,11 @@ def test_worker_and_detect_answer_help_without_any_model_runtime() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_engine_keras_analyses_the_same_frames(redis_client: redis.Redis, redis_url: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     (hold,) = held(redis_client, "lobby")
-    with started_worker(redis_url, tmp_path, words=["--engine", "keras"], ready_within_s=180) as worker:
+    with started_worker(redis_url, tmp_path, words=["--engine", "keras"], ready_within_s=300) as worker:
         (info,) = wait_for(lambda: ProcessBook(redis_client).list("worker"), 10, "its registration")
         assert info.engine == "keras"
         analyse(redis_client, [hold], 0, 6)

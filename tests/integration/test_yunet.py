@@ -12,7 +12,7 @@ from maskwatch.errors import ModelError
 from maskwatch.types import Profile
 from models.detectors.yunet import build_yunet
 from tests.support import shared_path
-from training.detector_data import read_scenes
+from training.detector_scenes import read_scenes
 
 
 def test_maps_have_one_cell_a_stride_and_sixteen_channels() -> None:
@@ -34,11 +34,11 @@ def test_size_that_is_no_multiple_of_the_stride_is_refused() -> None:
 
 
 def test_published_weights_find_what_opencv_finds() -> None:
-    from training.detector import detector_of
+    from training.detector_model import detector_of
     from training.detector_port import load_published
 
     weights = shared_path("data/weights")
-    scenes = read_scenes(shared_path("data/scenes/val.json"))[::60]
+    scenes = read_scenes(shared_path("data/scenes/val"))[::60]
     ours = detector_of(load_published(weights / "yunet_s_dynamic.onnx"), 0.6)
     published = cv2.FaceDetectorYN.create(str(weights / "face_detection_yunet_2023mar.onnx"), "", (640, 384), 0.7)
     compared = 0
@@ -66,7 +66,7 @@ def test_another_network_is_refused() -> None:
 
 
 def test_training_scale_changes_no_answer(tmp_path: Path) -> None:
-    from training.detector import for_use
+    from training.detector_model import for_use
 
     scaled = build_yunet(scale=1 / 255)
     images = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)

@@ -95,7 +95,7 @@ def test_missing_marks_are_named() -> None:
 def test_the_documents_marks_are_those_that_are_made() -> None:
     text = (Path(__file__).parents[2] / "docs/accuracy.md").read_text()
     made = make_tables(Inputs(Path("s.json"), Path("s"), faces=Path("f")), evaluated)
-    fill(text, made | dict.fromkeys(("ablation", "sources", "classic"), ""), "docs/accuracy.md")
+    fill(text, made | dict.fromkeys(("ablation", "sources", "backbones", "classic"), ""), "docs/accuracy.md")
 
 
 def test_the_classic_recipe_is_shown_on_both_splits(tmp_path: Path) -> None:
@@ -120,6 +120,15 @@ def test_studies_become_tables(tmp_path: Path) -> None:
     path.write_text(json.dumps([outcome]))
     made = make_tables(Inputs(Path("s.json"), Path("s"), ablation=path), evaluated)
     assert "| all on | validation | 3 | 1.000 |" in made["ablation"]
+    with pytest.raises(ConfigError, match="something else"):
+        make_tables(Inputs(Path("s.json"), Path("s"), backbones=path), evaluated)
+    both = {"figures": dict.fromkeys(("validation", "validation, int8"), figures)}
+    both["wrong_ap"] = dict.fromkeys(both["figures"], 0.25)
+    about = {"backbone": "inception_v3", "start": "random", "parameters": 21_808_931, "calls": 51}
+    cost = {"keras_bytes": 40_000_000, "int8_bytes": 22_000_000, "ms_a_face": 4.5}
+    path.write_text(json.dumps([{**outcome, **both, **about, **cost}]))
+    made = make_tables(Inputs(Path("s.json"), Path("s"), backbones=path), evaluated)
+    assert "| inception_v3 | random | int8 | 21.81 | 22.0 | 4.50 | 1.000 |" in made["backbones"]
     path.write_text('[{"name": "all on"}]')
     with pytest.raises(ConfigError, match=r"expected what training[.]studies wrote"):
         make_tables(Inputs(Path("s.json"), Path("s"), ablation=path), evaluated)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskwatch.broker.counts import CameraCounts, CountsSnapshot, Histogram, Totals
@@ -59,6 +59,7 @@ def test_difference_of_histograms_never_falls_below_nothing() -> None:
 boxes = st.tuples(st.floats(0, 600), st.floats(0, 300), st.floats(4, 640), st.floats(4, 360))
 
 
+@settings(deadline=None)
 @given(st.lists(boxes, max_size=20), st.integers(0, MOST_FACES))
 def test_tracker_takes_every_box_for_a_face_of_its_own(found: list[tuple[float, ...]], count: int) -> None:
     detections = [
@@ -98,9 +99,10 @@ def test_outcome_is_what_happened_between_the_first_and_the_last_look() -> None:
     looks = [
         Look(100.0, snapshot(histogram(1, 0, 0, 0), a=camera(10, 10, 0), b=camera(10, 9, 1))),
         Look(105.0, snapshot(histogram(31, 0, 0, 0), a=camera(35, 30, 5), b=camera(35, 19, 16))),
-        Look(110.0, snapshot(histogram(31, 30, 0, 0), a=camera(60, 50, 10), b=camera(60, 29, 31))),
+        Look(110.0, snapshot(histogram(31, 30, 0, 0), a=camera(60, 50, 10), b=camera(60, 29, 31)), 2),
     ]
     said = figures(looks, Costs({"worker": (1,)}), 2)
+    assert said["shedding_level_by_time"] == [0, 2]
     assert said["offered_fps"] == 10.0
     assert said["analysed_fps"] == 6.0
     assert said["dropped"] == {"replaced": 40}

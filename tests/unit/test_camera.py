@@ -325,3 +325,21 @@ def test_what_a_source_cannot_do_is_told_with_the_status(stage: Stage, capsys: p
     await_state(camera, CameraState.LIVE)
     assert camera.status().note == stage.source.remark
     assert "source.remark" in capsys.readouterr().out
+
+
+def test_share_of_the_frames_is_offered_and_the_others_are_counted(stage: Stage) -> None:
+    camera = stage.begin()
+    wait_for(lambda: stage.sent, 5, "frames")
+    camera.shed(0.25)
+    wait_for(lambda: stage.dropped.count(DropReason.SHED) > 3, 5, "the change")
+    sent, dropped, number = len(stage.sent), stage.dropped.count(DropReason.SHED), stage.source.number
+    wait_for(lambda: len(stage.sent) >= sent + 10, 20, "frames")
+    more, shed = len(stage.sent) - sent, stage.dropped.count(DropReason.SHED) - dropped
+    assert abs(shed - 3 * more) <= 4
+    assert abs(stage.source.number - number - more - shed) <= 2, "every frame that was due is accounted for"
+    camera.shed(1.0)
+    dropped = stage.dropped.count(DropReason.SHED)
+    sent = len(stage.sent)
+    wait_for(lambda: len(stage.sent) >= sent + 10, 20, "every frame")
+    assert stage.dropped.count(DropReason.SHED) <= dropped + 1
+    assert stage.opened == 1

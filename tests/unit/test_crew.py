@@ -25,7 +25,11 @@ class FakeCamera:
         self.machine = CameraMachine()
         self.is_alive, self.is_changing_epoch, self.crashes = True, False, 0
         self.last_due_s: float | None = None
+        self.factor = 0.0
         notes.append(f"open {self.name}")
+
+    def shed(self, fps_factor: float) -> None:
+        self.factor = fps_factor
 
     def request_stop(self) -> None:
         self.notes.append(f"stop {self.name}")
@@ -230,3 +234,11 @@ def test_source_that_hangs_does_not_hold_up_the_end(scene: Scene) -> None:
     scene.cameras["a"].is_alive = False
     assert not scene.crew.close_all(0.1)
     assert scene.since()[-3:] == ["release a", "release b", "leave"]
+
+
+def test_what_is_shed_holds_for_every_camera_and_for_those_that_come_later(scene: Scene) -> None:
+    scene.crew.shed(0.5)
+    assert {camera.factor for camera in scene.cameras.values()} == {0.5}
+    scene.crew.apply(scene.settings("a", "b", "c"))
+    scene.crew.cycle()
+    assert scene.cameras["c"].factor == 0.5

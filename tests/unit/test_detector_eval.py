@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from maskwatch.arrays import UInt8Array
-from maskwatch.types import Detection, Profile
-from training.detector_data import Scene
+from maskwatch.types import LABELS, Detection, MaskLabel, Profile
 from training.detector_eval import evaluate_detector, format_table, score_detections
+from training.detector_scenes import Scene
 
 
-def scene(*boxes: tuple[float, float, float, float], labels: tuple[int, ...] | None = None) -> Scene:
+def scene(*boxes: tuple[float, float, float, float], labels: tuple[MaskLabel, ...] | None = None) -> Scene:
     array = np.array(boxes, np.float32).reshape(-1, 4)
     marks = np.full((len(array), 5, 2), np.nan, np.float32)
-    return Scene(Path("x.png"), array, labels or (1,) * len(array), marks, np.zeros((0, 4), np.float32))
+    return Scene(Path("x.png"), array, labels or (MaskLabel.WITH_MASK,) * len(array), marks)
 
 
 def box(left: float, top: float, side: float, score: float = 0.9) -> Detection:
@@ -24,7 +24,7 @@ def box(left: float, top: float, side: float, score: float = 0.9) -> Detection:
 
 
 def test_recall_is_told_by_label() -> None:
-    labelled = scene((0, 0, 50, 50), (100, 0, 150, 50), (200, 0, 250, 50), labels=(1, 2, 3))
+    labelled = scene((0, 0, 50, 50), (100, 0, 150, 50), (200, 0, 250, 50), labels=LABELS)
     row = score_detections([labelled], [[box(0, 0, 50), box(200, 0, 50)]], Profile.FAST, 0.5)
     assert row.recall == {"with_mask": 1, "without_mask": 0, "incorrect_mask": 1}
     assert row.false_positives == 0

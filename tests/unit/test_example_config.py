@@ -20,6 +20,7 @@ from maskwatch.settings import (
     RuleSettings,
     ScheduleSettings,
     Settings,
+    SheddingSettings,
     StoreSettings,
     WebSettings,
     WorkerSettings,
@@ -58,6 +59,7 @@ def test_example_holds_every_key_there_is() -> None:
         ("redis", RedisSettings),
         ("models", ModelsSettings),
         ("worker", WorkerSettings),
+        ("shedding", SheddingSettings),
         ("store", StoreSettings),
         ("blobs", BlobsSettings),
         ("web", WebSettings),
@@ -106,6 +108,9 @@ def test_defaults_in_brackets_are_the_real_ones() -> None:
     assert written["severity"] == rule.severity
     assert written["snapshots"] == camera.privacy.snapshots
     assert written["batch"] == str(worker.batch)
+    assert written["batch_within_s"] == f"{worker.batch_within_s:g}"
+    assert written["gather_s"] == f"{worker.gather_s:g}"
+    assert written["stale_after_s"] == f"{worker.stale_after_s:g}"
     assert written["threads"] == str(worker.threads)
     assert written["engine"] == worker.engine
     assert written["min_face_px"] == str(worker.min_face_px)

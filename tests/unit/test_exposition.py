@@ -101,7 +101,13 @@ def test_scrape_answers_while_redis_is_away(app: Flask, bus: FakeBus) -> None:
 def test_counters_are_read_once_a_scrape(app: Flask, bus: FakeBus) -> None:
     bus.calls.clear()
     scrape(app)
-    assert sorted(bus.calls) == ["counts", "overview"]
+    assert sorted(bus.calls) == ["counts", "overview", "shedding"]
+
+
+def test_level_of_shedding_is_there_once_whatever_it_is(app: Flask, bus: FakeBus) -> None:
+    assert scrape(app)["maskwatch_shedding_level"] == [({}, 0)]
+    bus.level = 7
+    assert scrape(app)["maskwatch_shedding_level"] == [({}, 7)]
 
 
 def test_open_metrics_is_spoken_to_those_who_ask(app: Flask) -> None:

@@ -162,7 +162,16 @@ def test_overview_lists_all_cameras_to_those_who_want_it(hub: Hub, clock: FakeCl
     assert isinstance(cameras, list)
     assert [camera["name"] for camera in cameras] == ["a", "b"]
     assert message["redis"] == {"up": True, "message": ""}
+    assert message["shedding"] == {"level": 0, "most": 15, "fps_factor": 1.0, "words": ""}
     assert all(isinstance(item, Picture) for item in [other.take(0)])
+
+
+def test_overview_tells_what_gives_way(hub: Hub, bus: FakeBus, clock: FakeClock) -> None:
+    watcher = hub.watch([], wants_overview=True)
+    bus.level = 14
+    step(hub, clock)
+    words = "25 % of the frames, profile fast"
+    assert overview(watcher)["shedding"] == {"level": 14, "most": 15, "fps_factor": 0.25, "words": words}
 
 
 @pytest.mark.parametrize("fault", ["down", "broken"])

@@ -18,6 +18,7 @@ from maskwatch.metrics import ProcessMetrics
 from maskwatch.service import Stop
 from maskwatch.types import Verdict
 from tests.unit.test_live import FakeModels, FakeQueue, taken
+from workers.batching import BatchPlan
 from workers.keeping import Keeper
 from workers.live import LiveWorker
 from workers.models import WorkerModels
@@ -54,7 +55,7 @@ def leaving(camera: str) -> Taken:
 def work(queue: FakeQueue, stop: Stop, log: FakeLog) -> None:
     worker = LiveWorker(
         cast(FrameQueue, queue), cast(WorkerModels, FakeModels()), ProcessMetrics("worker"), stop,
-        keeper=Keeper(log, log),
+        plan=BatchPlan(8, 60.0, 0.0), keeper=Keeper(log, log),
     )  # fmt: skip
     worker.run()
 

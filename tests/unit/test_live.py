@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import numpy as np
@@ -15,10 +16,14 @@ from maskwatch.errors import BrokerDown
 from maskwatch.media import encode_jpeg
 from maskwatch.metrics import ProcessMetrics
 from maskwatch.service import Stop
+from maskwatch.shedding import Shedding
 from maskwatch.types import Detection, FrameStatus, Profile
 from workers import live
-from workers.live import BatchSize, LiveWorker
+from workers.batching import BatchPlan
+from workers.live import LiveWorker
 from workers.models import WorkerModels
+from workers.pipeline import Pipeline, PipelineOptions
+from workers.relook import RelookOptions
 
 JPEG = encode_jpeg(np.zeros((36, 64, 3), np.uint8))
 
@@ -51,7 +56,9 @@ class FakeQueue:
         self.finished: list[list[Done]] = []
         self.answers: list[list[DoneStatus] | Exception] = []
 
-    def take(self, n: int, wait_s: float) -> list[Taken]:
+    def take(
+        self, n: int, wait_s: float, *, gather_s: float, idle: Callable[[], AbstractContextManager[None]]
+    ) -> list[Taken]:
         self.asked.append(n)
         one = self._takes.pop(0)
         if not self._takes:
@@ -83,6 +90,7 @@ class FakeModels:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.profiles: list[Profile] = []
 
     @property
     def classifier(self) -> FakeModels:
@@ -95,6 +103,7 @@ class FakeModels:
         self, frames_bgr: Sequence[UInt8Array], profile: Profile, *, min_score: float | None = None
     ) -> list[tuple[Detection, ...]]:
         self.batches.append(len(frames_bgr))
+        self.profiles.append(profile)
         return [()] * len(frames_bgr)
 
     def classify(self, faces_rgb: UInt8Array) -> Float32Array:
@@ -106,10 +115,23 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers.live, "_backoff", lambda: Backoff(0.001, 0.002))
 
 
-def work(queue: FakeQueue, stop: Stop, beat: Callable[[], None] = lambda: None) -> FakeModels:
+def work(
+    queue: FakeQueue,
+    stop: Stop,
+    beat: Callable[[], None] = lambda: None,
+    steer: Callable[[], Shedding] = Shedding,
+    options: PipelineOptions | None = None,
+) -> FakeModels:
     models = FakeModels()
     worker = LiveWorker(
-        cast(FrameQueue, queue), cast(WorkerModels, models), ProcessMetrics("worker"), stop, batch=8, beat=beat
+        cast(FrameQueue, queue),
+        cast(WorkerModels, models),
+        ProcessMetrics("worker"),
+        stop,
+        plan=BatchPlan(8, 60.0, 0.0),
+        beat=beat,
+        steer=steer,
+        options=options,
     )
     worker.run()
     return models
@@ -209,16 +231,22 @@ def test_sign_of_life_is_given_before_every_take() -> None:
     assert len(beats) == 3
 
 
-def test_lost_lease_halves_the_batch_and_good_batches_bring_it_back_slowly() -> None:
-    size = BatchSize(8)
-    sizes = []
-    for _ in range(4):
-        size.lost()
-        sizes.append(size.now)
-    assert sizes == [4, 2, 1, 1]
-    for _ in range(BatchSize.RECOVER_AFTER):
-        size.went_well()
-    assert size.now == 2
-    for _ in range(10 * BatchSize.RECOVER_AFTER):
-        size.went_well()
-    assert size.now == 8
+def test_level_of_shedding_decides_the_profile_of_the_next_batch() -> None:
+    stop = Stop()
+    levels = iter([0, Shedding.FAST, 0])
+    models = work(FakeQueue(stop, [taken("a")], [taken("a")], [taken("a")]), stop, steer=lambda: Shedding(next(levels)))
+    assert models.profiles == [Profile.ACCURATE, Profile.FAST, Profile.ACCURATE]
+
+
+def test_highest_level_looks_at_known_faces_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules: list[RelookOptions | None] = []
+    monkeypatch.setattr(Pipeline, "use_relook", lambda _self, rule: rules.append(rule))
+    stop = Stop()
+    levels = iter([0, Shedding.RARE, Shedding.RARE, Shedding.FAST, 0])
+    options = PipelineOptions(relook=RelookOptions(every_s=1.5))
+    work(FakeQueue(stop, [], [], [], [], []), stop, steer=lambda: Shedding(next(levels)), options=options)
+    assert [rule and rule.every_s for rule in rules] == [6.0, 1.5]
+
+
+def test_where_every_face_is_classified_the_highest_level_brings_the_usual_rule() -> None:
+    assert RelookOptions.rarer(None) == RelookOptions()

@@ -7,30 +7,36 @@ from hypothesis import strategies as st
 
 from maskwatch.arrays import UInt8Array
 from maskwatch.errors import ModelError, ShapeError
-from models.engines.network import batches_padded, batches_whole, empty_outputs, join_outputs, require_images
+from models.engines.network import batches_even, batches_padded, empty_outputs, join_outputs, require_images
 from models.manifest import OutputSpec
 
-SIZES = (1, 2, 4, 8, 16)
 OUTPUTS = (OutputSpec(name="scores", shape=(3,)), OutputSpec(name="boxes", shape=(0, 4)))
 
 
-@given(st.integers(0, 200))
-def test_whole_pieces_cover_the_batch_in_order_without_padding(count: int) -> None:
-    pieces = list(batches_whole(count, SIZES))
+@given(st.integers(0, 200), st.integers(1, 16))
+def test_even_pieces_cover_the_batch_in_order_without_padding(count: int, most: int) -> None:
+    pieces = list(batches_even(count, most))
     assert [index for start, stop in pieces for index in range(start, stop)] == list(range(count))
-    assert all(stop - start in SIZES for start, stop in pieces)
+    assert all(1 <= stop - start <= most for start, stop in pieces)
+    assert len(pieces) == -(-count // most)
 
 
-def test_whole_pieces_are_the_largest_first() -> None:
-    assert list(batches_whole(23, SIZES)) == [(0, 16), (16, 20), (20, 22), (22, 23)]
+def test_even_pieces_differ_by_one_at_most() -> None:
+    assert list(batches_even(9, 4)) == [(0, 3), (3, 6), (6, 9)]
+    assert list(batches_even(5, 4)) == [(0, 3), (3, 5)]
 
 
-@given(st.integers(0, 200))
-def test_padded_pieces_cover_the_batch_and_fit_their_size(count: int) -> None:
-    pieces = list(batches_padded(count, SIZES))
+@given(st.integers(0, 500))
+def test_padded_pieces_cover_the_batch_and_fill_their_size_by_more_than_half(count: int) -> None:
+    pieces = list(batches_padded(count, (1, 4, 16, 64)))
     assert [index for start, stop, _ in pieces for index in range(start, stop)] == list(range(count))
-    assert all(size in SIZES and size >= stop - start for start, stop, size in pieces)
-    assert len(pieces) == -(-count // SIZES[-1])
+    assert all(size in (1, 4, 16, 64) and stop - start <= size < 2 * (stop - start) for start, stop, size in pieces)
+    assert all(stop - start == size for start, stop, size in pieces[:-1])
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(2, [1, 1]), (3, [4]), (8, [4, 4]), (9, [16]), (24, [16, 4, 4])])
+def test_padding_stays_below_half_of_a_piece(count: int, sizes: list[int]) -> None:
+    assert [size for _, _, size in batches_padded(count, (1, 4, 16, 64))] == sizes
 
 
 def test_no_pictures_give_empty_outputs_of_the_right_shape() -> None:

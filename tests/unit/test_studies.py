@@ -15,15 +15,8 @@ from training.augment import AUGMENTATIONS
 from training.data import Data
 from training.samples import Sample
 from training.settings import TrainSettings
-from training.studies import (
-    Outcome,
-    Variant,
-    ablation_variants,
-    average_precision,
-    main,
-    source_variants,
-    table,
-)
+from training.studies import ablation_variants, main, source_variants
+from training.study_runs import Outcome, Variant, average_precision, table_by_set
 
 SETTINGS = TrainSettings(data=(Path("d"),), val=(Path("v"),), out=Path("o"), two_class_sources=("web",))
 
@@ -95,7 +88,7 @@ def test_table_has_a_row_a_set_and_says_how_far_seeds_lie_apart() -> None:
         )
         for seed, ap in ((1, 0.5), (2, 0.7))
     ]
-    rows = table(runs, {"all on": ("validation",)}).splitlines()
+    rows = table_by_set(runs).splitlines()
     assert len(rows) == 3
     assert "0.600 ± 0.100" in rows[2]
     assert rows[2].endswith("| 2 |")

@@ -1,46 +1,16 @@
 from __future__ import annotations
 
 import gzip
-import json
+import zlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from maskwatch.errors import ConfigError
-from training.detector_data import Scene
-from training.unboxed import add_unboxed, read_unboxed
+from maskwatch.labelled import unboxed
+from maskwatch.labelled.unboxed import read_unboxed
 
 LISTS = Path(__file__).parents[2] / "training" / "curated"
-EMPTY: dict[str, dict[str, list[list[float]]]] = {"faces": {}, "doubtful": {}, "not_faces": {}}
-
-
-def scene_of(name: str, boxes: list[list[float]]) -> Scene:
-    marks = np.full((len(boxes), 5, 2), np.nan, np.float32)
-    faces = np.array(boxes, np.float32).reshape(-1, 4)
-    return Scene(Path(name), faces, (1,) * len(boxes), marks, np.zeros((0, 4), np.float32))
-
-
-def test_faces_are_ignored_doubtful_places_are_background_and_the_rest_are_decoys(tmp_path: Path) -> None:
-    content = {
-        "faces": {"a.jpg": [[1, 2, 3, 4]]},
-        "doubtful": {"a.jpg": [[5, 6, 7, 8]]},
-        "not_faces": {"a.jpg": [[50, 50, 60, 60]]},
-    }
-    (tmp_path / "list.json").write_text(json.dumps(content))
-    known, unknown = scene_of("a.jpg", []), scene_of("b.jpg", [])
-    add_unboxed([known, unknown], read_unboxed(tmp_path / "list.json"))
-    assert known.ignore_xyxy.tolist() == [[1, 2, 3, 4]]
-    assert known.decoys_xyxy.tolist() == [[50, 50, 60, 60]]
-    assert unknown.ignore_xyxy.shape == unknown.decoys_xyxy.shape == (0, 4)
-
-
-def test_decoy_on_a_labelled_face_is_left_out(tmp_path: Path) -> None:
-    content = {**EMPTY, "not_faces": {"a.jpg": [[10, 10, 30, 30], [100, 10, 130, 40]]}}
-    (tmp_path / "list.json").write_text(json.dumps(content))
-    scene = scene_of("a.jpg", [[20, 20, 80, 80]])
-    add_unboxed([scene], read_unboxed(tmp_path / "list.json"))
-    assert scene.decoys_xyxy.tolist() == [[100, 10, 130, 40]]
 
 
 @pytest.mark.parametrize("content", [b"no json", b'{"faces": {}}', b'{"a.jpg": [1, 2]}', b"[]"])
@@ -56,15 +26,26 @@ def test_missing_list_is_named(tmp_path: Path) -> None:
         read_unboxed(tmp_path / "absent.json.gz")
 
 
+def test_what_is_no_gzip_or_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "list.json.gz").write_bytes(b"{}")
+    with pytest.raises(ConfigError, match="not gzip"):
+        read_unboxed(tmp_path / "list.json.gz")
+    monkeypatch.setattr(unboxed, "MOST_BYTES", 100)
+    (tmp_path / "list.json.gz").write_bytes(zlib.compress(b" " * 1000 + b"{}", wbits=31))
+    with pytest.raises(ConfigError, match="not JSON"):
+        read_unboxed(tmp_path / "list.json.gz")
+
+
 def test_list_of_the_public_scenes_holds_together() -> None:
-    unboxed = read_unboxed(LISTS / "unboxed-train.json.gz")
-    sizes = [sum(map(len, group.values())) for group in (unboxed.faces, unboxed.doubtful, unboxed.not_faces)]
-    assert sizes == [445, 536, 350]
-    boxes = np.concatenate([*unboxed.faces.values(), *unboxed.doubtful.values(), *unboxed.not_faces.values()])
-    assert (boxes[:, 2:] > boxes[:, :2]).all()
+    listed = read_unboxed(LISTS / "unboxed-train.json.gz")
+    groups = (listed.faces, listed.doubtful, listed.not_faces)
+    assert [sum(map(len, group.values())) for group in groups] == [445, 536, 350]
+    boxes = [box for group in groups for places in group.values() for box in places]
+    assert all(right > left and bottom > top for left, top, right, bottom in boxes)
 
 
-def test_list_of_faces_alone_joins_the_other() -> None:
-    unboxed = read_unboxed(LISTS / "unboxed-train.json.gz", LISTS / "unboxed-val.json")
-    assert sum(map(len, unboxed.faces.values())) == 445 + 119
-    assert sum(map(len, unboxed.not_faces.values())) == 350
+def test_list_of_faces_alone_has_no_other_places() -> None:
+    listed = read_unboxed(LISTS / "unboxed-val.json")
+    assert sum(map(len, listed.faces.values())) == 119
+    assert not listed.doubtful
+    assert not listed.not_faces

@@ -1,7 +1,7 @@
 // One camera's page: its picture as large as it is analysed, and all that is known of it.
 
 import { Stream } from "./stream.js";
-import { Tile, inWords, setText, showBanner, showLink, sum } from "./tile.js";
+import { Tile, inWords, setText, showBanner, showLink, showShedding, sum } from "./tile.js";
 
 const COUNTS_EVERY_MS = 2000;
 const name = document.getElementById("single").dataset.camera;
@@ -13,6 +13,7 @@ tile.element.querySelector(".picture").removeAttribute("href");
 const stream = new Stream({
   overview(message) {
     showBanner(message.redis.up ? "" : `Nothing is known about the camera now: ${message.redis.message}`);
+    showShedding(message.shedding);
     const facts = message.cameras.find((each) => each.name === name);
     if (facts) {
       tile.update(facts);
@@ -23,7 +24,10 @@ const stream = new Stream({
     }
   },
   picture: (message, blob) => tile.show(message, blob),
-  silent: () => tile.silence(),
+  silent() {
+    showShedding(null);
+    tile.silence();
+  },
   link: showLink,
 });
 

@@ -113,6 +113,15 @@ export function showLink(state) {
   setText(link.querySelector(".words"), { open: "connected", lost: "connection lost, trying again" }[state] ?? state);
 }
 
+// What gives way because the workers can't keep up, as /api/v1/status describes it; null: nothing is known.
+export function showShedding(shedding) {
+  const element = document.getElementById("shedding");
+  element.hidden = !shedding || shedding.level === 0;
+  if (element.hidden) return;
+  setText(element.querySelector(".words"), `overload: ${shedding.words}`);
+  element.title = `Level ${shedding.level} of ${shedding.most}. The workers can't keep up; all of it comes back when they can.`;
+}
+
 export function showBanner(text) {
   const banner = document.getElementById("banner");
   setText(banner, text);

@@ -1,7 +1,7 @@
 // The wall: all cameras, over one connection, pictures only for the tiles that can be seen.
 
 import { Stream } from "./stream.js";
-import { Tile, setText, showBanner, showLink, widthFor } from "./tile.js";
+import { Tile, setText, showBanner, showLink, showShedding, widthFor } from "./tile.js";
 
 const wall = document.getElementById("wall");
 const empty = document.getElementById("empty");
@@ -24,6 +24,7 @@ const observer = new IntersectionObserver(
 const stream = new Stream({
   overview(message) {
     showBanner(message.redis.up ? "" : `Nothing is known about the cameras now: ${message.redis.message}`);
+    showShedding(message.shedding);
     arrange(message.cameras, message.redis.up);
     showTotals(message.cameras);
   },
@@ -31,6 +32,7 @@ const stream = new Stream({
     tiles.get(message.camera)?.show(message, blob);
   },
   silent() {
+    showShedding(null);
     for (const tile of tiles.values()) tile.silence();
   },
   link: showLink,

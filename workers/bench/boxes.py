@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+from itertools import islice
+
+import numpy as np
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.types import Detection, Profile
@@ -64,12 +68,14 @@ def exactly(count: int, found: Sequence[Detection], size_wh: tuple[int, int]) ->
         if len(kept) < count and all(_cover(detection, other) <= _MAY_COVER for other in kept):
             kept.append(replace(detection, score=_SCORE))
     while True:
-        free = [box for box in _grid(size_wh) if all(_cover(box, other) <= _MAY_COVER for other in kept)]
-        if len(kept) + len(free) >= count:
-            return (*kept, *free[: count - len(kept)])
+        free = (box for box in _grid(size_wh) if all(_cover(box, other) <= _MAY_COVER for other in kept))
+        added = tuple(islice(free, count - len(kept)))
+        if len(kept) + len(added) == count:
+            return (*kept, *added)
         kept.remove(max(kept, key=_area))
 
 
+@lru_cache
 def _grid(size_wh: tuple[int, int]) -> list[Detection]:
     width, height = size_wh
     boxes = []
@@ -99,6 +105,10 @@ class CountingClassifier:
 
     Args:
         classifier: does the work.
+
+    Attributes:
+        faces: how many there were.
+        last_rgb: (N, S, S, 3) uint8 RGB, those of the last batch that had any.
     """
 
     def __init__(self, classifier: Classifier) -> None:
@@ -106,9 +116,11 @@ class CountingClassifier:
         self.size_px = classifier.size_px
         self.unknown_below = classifier.unknown_below
         self.faces = 0
+        self.last_rgb: UInt8Array = np.zeros((0, classifier.size_px, classifier.size_px, 3), np.uint8)
         self._classifier = classifier
 
     def classify(self, faces_rgb: UInt8Array) -> Float32Array:
         """Classify; see `Classifier.classify`."""
         self.faces += len(faces_rgb)
+        self.last_rgb = faces_rgb
         return self._classifier.classify(faces_rgb)

@@ -120,6 +120,12 @@ def classic(as_json: bool, history: Path | None, **options: Any) -> None:
 @_PROFILE
 @click.option("--batch", type=click.IntRange(1, 128), default=8, show_default=True, help="Frames taken at once.")
 @click.option("--inject", is_flag=True, help="Offer prepared JPEGs straight to the broker, without ingest.")
+@click.option(
+    "--shedding/--no-shedding",
+    default=True,
+    show_default=True,
+    help="Give way when the workers can't keep up: fewer frames, profile fast, fewer looks.",
+)
 @_output
 def system(as_json: bool, history: Path | None, **options: Any) -> None:
     """The real processes and brokers, with cameras that read films.

@@ -24,10 +24,10 @@ from workers.bench.facts import usable_cores
 
 __all__ = ["Helpers", "helpers", "pick_cores"]
 
-_READY_WITHIN_S = 300.0
-"""TensorFlow takes 7 s on a quiet machine; a busy one isn't given up at once."""
-_END_WITHIN_S = 60.0
-"""Beyond the time for which it measures."""
+_READY_WITHIN_S = 600.0
+"""TensorFlow takes 7 s on a quiet machine, JAX a minute to compile; a busy one isn't given up at once."""
+_END_WITHIN_S = 120.0
+"""Beyond the time for which it measures: JAX on a busy CPU takes ten seconds a batch, and then comes its parity."""
 
 
 def pick_cores(count: int) -> list[int]:

@@ -21,10 +21,12 @@ class Look:
     Attributes:
         at_s: monotonic seconds.
         counts: all of them.
+        level: of shedding.
     """
 
     at_s: float
     counts: CountsSnapshot
+    level: int = 0
 
 
 def figures(looks: Sequence[Look], costs: Costs, cameras: int) -> dict[str, Any]:
@@ -57,6 +59,7 @@ def figures(looks: Sequence[Look], costs: Costs, cameras: int) -> dict[str, Any]
         },
         "queue_wait_ms": _quantiles_ms(waits),
         "share": _share(analysed, cameras),
+        "shedding_level_by_time": [look.level for look in looks[1:]],
         "cpu_ms_per_frame": round(sum(per_frame.values()), 3),
         "cpu_ms_per_frame_by_kind": per_frame,
         "cpu_cores_used": round(sum(cpu_s.values()) / seconds, 3),

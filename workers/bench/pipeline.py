@@ -16,9 +16,11 @@ from maskwatch.errors import MaskwatchError
 from maskwatch.media import encode_jpeg
 from maskwatch.render import annotate
 from maskwatch.types import Profile
+from models.manifest import EngineName
 from workers.bench.boxes import CountingClassifier, ExactFaces
 from workers.bench.figures import quantile, summarise
 from workers.bench.helpers import helpers, pick_cores
+from workers.bench.parity import parity_with_litert
 from workers.bench.pictures import back_and_forth, load_jpegs, write_jpegs
 from workers.models import load_models
 from workers.pipeline import Pipeline, PipelineItem, PipelineOptions, PipelineOutput
@@ -97,6 +99,7 @@ def _figures(bench: PipelineBench, pictures: int, results: Sequence[Mapping[str,
         "pictures": pictures,
         "engine": results[0]["engine"],
         "models": {"classifier": results[0]["classifier"], "detector": bench.detector},
+        **({"parity": results[0]["parity"]} if results[0]["parity"] else {}),
         "of": "ms a frame, one value a batch",
         **asdict(summarise(per_frame)),
     }
@@ -110,7 +113,8 @@ def pipeline_job(spec: Mapping[str, Any], wait_for_start: Callable[[], None]) ->
         wait_for_start: called once everything is warm.
 
     Returns:
-        frames, seconds, faces, frame_ms and stage_ms (a value a batch, per frame), render_ms, engine, classifier.
+        frames, seconds, faces, frame_ms and stage_ms (a value a batch, per frame), render_ms, engine, classifier, and
+        the engine's parity with LiteRT, None where that was measured itself.
 
     Raises:
         ModelError: if the models can't be loaded or fail.
@@ -139,6 +143,7 @@ def pipeline_job(spec: Mapping[str, Any], wait_for_start: Callable[[], None]) ->
         "render_ms": run.rendering_ms(),
         "engine": run.engine,
         "classifier": run.classifier.name,
+        "parity": run.parity(),
     }
 
 
@@ -163,9 +168,9 @@ class _Run:
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         batch, profile = spec["batch"], Profile(spec["profile"])
-        models = load_models(
+        models = self._models = load_models(
             spec["engine"], "none", batch=batch, detectors=[spec["detector"]], profiles=[profile]
-        )  # fmt: skip
+        )
         faces = spec["faces"]
         self.engine = str(models.engine)
         self.classifier = CountingClassifier(models.classifier)
@@ -210,6 +215,13 @@ class _Run:
         """Forget what was measured so far."""
         self.times = _Times(len(self._states))
         self.classifier.faces = 0
+
+    def parity(self) -> dict[str, Any] | None:
+        """Compare with LiteRT on the last batch, unless that was measured."""
+        if self._models.engine is EngineName.LITERT:
+            return None
+        frames = [output.frame_bgr for output in self._outputs if output.frame_bgr is not None]
+        return parity_with_litert(self._models, self.classifier.last_rgb, frames, self._detector, self._profile)
 
     def rendering_ms(self) -> list[float]:
         """Draw and encode the last frames as the site does for somebody who watches, and return ms for each."""

@@ -16,6 +16,7 @@ import redis
 from maskwatch.broker.connect import connect
 from maskwatch.broker.counts import Counts, CountsSnapshot
 from maskwatch.broker.processes import ProcessBook
+from maskwatch.broker.shedding import SheddingBook
 from maskwatch.children import ChildSpec
 from maskwatch.embedded import free_port
 from maskwatch.errors import MaskwatchError
@@ -56,6 +57,7 @@ class SystemBench:
         profile: of the detector.
         batch: frames taken at once.
         inject: whether prepared JPEGs are offered instead of films being read.
+        shedding: whether cameras, injected ones too, and workers give way when the workers can't keep up.
     """
 
     cameras: int
@@ -67,6 +69,7 @@ class SystemBench:
     profile: str = "accurate"
     batch: int = 8
     inject: bool = False
+    shedding: bool = True
 
 
 def run_system(bench: SystemBench) -> dict[str, Any]:
@@ -106,8 +109,9 @@ def _prepare(bench: SystemBench, folder: Path) -> Path:
             film = folder / f"film-{number % len(bench.sources)}.mp4"
             cameras[name] = {"source": str(film), "loop": True, "fps": bench.fps, "profile": bench.profile}
     config = folder / "cameras.yaml"
+    said = {"cameras": cameras, "worker": {"batch": bench.batch}, "shedding": {"enabled": bench.shedding}}
     # JSON is YAML.
-    config.write_text(json.dumps({"cameras": cameras, "worker": {"batch": bench.batch}}), encoding="utf-8")
+    config.write_text(json.dumps(said), encoding="utf-8")
     return config
 
 
@@ -154,7 +158,7 @@ def _fed(bench: SystemBench, running: Stage) -> Iterator[None]:
         {
             "job": "produce", "url": running.live.url, "ingest": f"bench-{at}", "cameras": names[at::count],
             "fps": bench.fps, "seconds": 86_400.0, "profile": bench.profile,
-            "folder": str(running.folder / f"pictures-{at % len(bench.sources)}"),
+            "gives_way": bench.shedding, "folder": str(running.folder / f"pictures-{at % len(bench.sources)}"),
         }
         for at in range(count)
     ]  # fmt: skip
@@ -179,12 +183,13 @@ def _measure(
     running.stop.wait(_SETTLE_S)
     costs = Costs({kind: tuple(names.values()) for kind, names in pids.items()})
     costs.begin()
-    looks = [Look(time.monotonic(), Counts.read(client))]
+    levels = SheddingBook(client)
+    looks = [Look(time.monotonic(), Counts.read(client), levels.level())]
     slices = min(600, max(1, round(bench.seconds)))
     for number in range(1, slices + 1):
         running.stop.wait(max(0.0, looks[0].at_s + bench.seconds * number / slices - time.monotonic()))
         _check(running, pids)
-        looks.append(Look(time.monotonic(), Counts.read(client)))
+        looks.append(Look(time.monotonic(), Counts.read(client), levels.level()))
         costs.look()
     return looks, costs
 

@@ -34,9 +34,9 @@ end
 -- Gathered over the batch and written once: every call of Redis costs more than what it does.
 local waits_ms = {}
 local leases = {}
+local handed_out = {}
 
 local function hand_out(camera, token, alone, served, id, meta, at, age, epoch, state, info)
-    redis.call('ZREM', K.READY, camera)
     if id and not rename(K.NEXT .. camera, K.TAKEN .. camera) then
         drop_next(camera, 'lease_lost')
         refresh(camera)
@@ -53,6 +53,7 @@ local function hand_out(camera, token, alone, served, id, meta, at, age, epoch, 
     end
     set(camera, unpack(turn))
     append(leases, NOW + lease_ms, camera)
+    append(handed_out, camera)
     return {camera, epoch or '', token, id and 'frame' or 'end', id or '', meta or '', id and age + NOW - at or 0,
         state or '', info or '', alone and 1 or 0}
 end
@@ -110,6 +111,8 @@ while skipped and #turns < wanted do
         -- A camera that came to nothing may be ready again, under another rank: look anew.
         if not further or (further == 0 and #turns == before) then break end
     end
+    if #handed_out > 0 then redis.call('ZREM', K.READY, unpack(handed_out)) end
+    handed_out = {}
 end
 observe(K.WAIT, waits_ms)
 if #leases > 0 then redis.call('ZADD', K.LEASES, unpack(leases)) end

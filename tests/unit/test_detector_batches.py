@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from maskwatch.errors import ConfigError, DecodeError
-from training.detector_data import MAX_FACES, Scene, SceneSampler, read_scenes, split_scenes
+from maskwatch.types import MaskLabel
+from training.detector_batches import MAX_FACES, SceneSampler
+from training.detector_scenes import Scene, no_places
 
 FACE = (60, 40, 100, 90)
 
@@ -23,54 +23,9 @@ def scene(tmp_path: Path) -> Scene:
     cv2.imwrite(str(tmp_path / "one.png"), image)
     marks = np.array([[[70, 55], [90, 55], [80, 65], [72, 80], [88, 80]]], np.float32)
     boxes = np.array([FACE], np.float32)
-    return Scene(tmp_path / "one.png", boxes, (1,), marks, np.array([[200, 120, 240, 160]], np.float32))
-
-
-def write_coco(folder: Path, boxes: list[list[float]]) -> Path:
-    (folder / "part").mkdir()
-    content = {
-        "images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"}],
-        "annotations": [{"image_id": 7, "category_id": 3, "bbox": box} for box in boxes],
-    }
-    (folder / "part.json").write_text(json.dumps(content))
-    return folder / "part.json"
-
-
-def test_coco_boxes_become_corners(tmp_path: Path) -> None:
-    scenes = read_scenes(write_coco(tmp_path, [[10, 20, 30, 40]]))
-    assert scenes[0].boxes_xyxy.tolist() == [[10, 20, 40, 60]]
-    assert scenes[0].labels == (3,)
-    assert np.isnan(scenes[0].landmarks_xy).all()
-    assert scenes[1].boxes_xyxy.shape == (0, 4)
-
-
-def test_missing_data_says_where_it_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"train\.json"):
-        read_scenes(tmp_path / "train.json")
-
-
-def test_file_of_another_form_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "part").mkdir()
-    (tmp_path / "part.json").write_text('{"images": [{"name": "a"}], "annotations": []}')
-    with pytest.raises(ConfigError, match="COCO"):
-        read_scenes(tmp_path / "part.json")
-
-
-def test_unreadable_picture_is_named(scene: Scene) -> None:
-    scene.path.write_bytes(b"no picture")
-    with pytest.raises(DecodeError, match=r"one\.png"):
-        scene.read_bgr()
-
-
-def test_split_is_the_same_every_time_and_whole(tmp_path: Path) -> None:
-    empty = np.zeros((0, 4), np.float32)
-    scenes = [Scene(tmp_path / f"{i}.jpg", empty, (), np.zeros((0, 5, 2), np.float32), empty) for i in range(500)]
-    kept, held = split_scenes(scenes)
-    again, held_again = split_scenes(scenes[::-1])
-    assert {one.path for one in held} == {one.path for one in held_again}
-    assert len(kept) + len(held) == 500
-    assert len(again) == len(kept)
-    assert 25 < len(held) < 80
+    return Scene(
+        tmp_path / "one.png", boxes, (MaskLabel.WITH_MASK,), marks, np.array([[200, 120, 240, 160]], np.float32)
+    )
 
 
 def test_boxes_stay_on_their_faces_through_every_change(scene: Scene) -> None:
@@ -102,7 +57,7 @@ def test_cuts_are_often_made_round_a_decoy(scene: Scene) -> None:
     scene.decoys_xyxy = np.array([[200, 120, 240, 160]], np.float32)
     shown = {True: 0, False: 0}
     for with_decoy in shown:
-        one = scene if with_decoy else replace(scene, decoys_xyxy=np.zeros((0, 4), np.float32))
+        one = scene if with_decoy else replace(scene, decoys_xyxy=no_places())
         batches = SceneSampler([one], 128, seed=5).batches(16)
         areas = np.concatenate([next(batches).ignore_xyxy for _ in range(6)])
         shown[with_decoy] = int((areas[..., 2] > areas[..., 0]).any(axis=1).sum())
@@ -111,8 +66,7 @@ def test_cuts_are_often_made_round_a_decoy(scene: Scene) -> None:
 
 def test_scene_with_a_decoy_comes_twice_as_often(scene: Scene, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "plain.png"), np.full((200, 300, 3), 90, np.uint8))
-    empty = np.zeros((0, 4), np.float32)
-    plain = Scene(tmp_path / "plain.png", empty, (), np.zeros((0, 5, 2), np.float32), empty)
+    plain = Scene(tmp_path / "plain.png", no_places(), (), np.zeros((0, 5, 2), np.float32))
     decoy = replace(plain, path=scene.path, decoys_xyxy=np.array([[200, 120, 240, 160]], np.float32))
     batches = SceneSampler([plain, decoy], 128, seed=3).batches(60)
     images = next(batches).images.astype(int)
@@ -129,6 +83,7 @@ def test_same_seed_gives_the_same_pictures(scene: Scene) -> None:
 def test_more_faces_than_fit_keep_the_largest(scene: Scene) -> None:
     corners = np.random.default_rng(0).uniform(0, 180, (200, 2)).astype(np.float32)
     sides = np.linspace(10, 100, 200, dtype=np.float32)[:, None]
+    scene.labels = (MaskLabel.WITH_MASK,) * 200
     scene.boxes_xyxy = np.concatenate([corners, corners + sides], axis=1)
     scene.landmarks_xy = np.full((200, 5, 2), np.nan, np.float32)
     batch = next(SceneSampler([scene], 128, seed=1).batches(2))

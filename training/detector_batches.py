@@ -1,21 +1,19 @@
-"""Pictures with boxed faces, cut and varied for training the detector."""
+"""Batches of training pictures for the detector: scenes that are cut, put together and varied."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from maskwatch.arrays import Float32Array, UInt8Array
-from maskwatch.errors import ConfigError, DecodeError
+from maskwatch.types import MaskLabel
+from training.detector_scenes import Scene
 
-__all__ = ["MAX_FACES", "Batch", "Scene", "SceneSampler", "read_scenes", "split_scenes"]
+__all__ = ["MAX_FACES", "Batch", "SceneSampler"]
 
 MAX_FACES = 32
 """Faces, and as many ignored areas, that one training picture can hold; more are left out (smallest first)."""
@@ -25,43 +23,13 @@ Int64Array = NDArray[np.int64]
 _MIRRORED = [1, 0, 2, 4, 3]  # the right eye of a mirrored face is where its left eye was
 _MIN_FACE_PX = 6.0  # below it a box is a guess; the place is neither face nor background
 _DECOYS, _FACES = 0.5, 0.75  # how often a cut is made round one, where a scene has any
-_WEIGHTS = {1: 1.0, 2: 1.5, 3: 3.0}  # by category: there are three masked faces for a bare one, and few wrong ones
+_WEIGHTS = {MaskLabel.WITH_MASK: 1.0, MaskLabel.WITHOUT_MASK: 1.5, MaskLabel.INCORRECT_MASK: 3.0}
+"""How often a face of each label is chosen: there are three masked faces for a bare one, and few wrong ones."""
+
 _TURNED = 0.08  # how often a picture is turned by one, two or three quarters
 _SMALL_SIDES, _LARGE_SIDES = (180, 380), (380, 820)
 """Longest sides in pixels at which profiles fast and accurate see a picture, and a little beyond."""
 _MIN_VISIBLE = 0.55  # of a face's box inside the cut; below it the place is neither face nor background
-
-
-@dataclass(slots=True)
-class Scene:
-    """One picture and its faces.
-
-    Attributes:
-        path: the picture's file.
-        boxes_xyxy: (N, 4) float32 pixels, every labelled face.
-        labels: (N,) category ids of the data set's file.
-        landmarks_xy: (N, 5, 2) float32 pixels, NaN where unknown.
-        ignore_xyxy: (M, 4) float32 pixels: places that look like faces and carry no label.
-        decoys_xyxy: (K, 4) float32 pixels: places that were taken for faces and are none; shown often.
-    """
-
-    path: Path
-    boxes_xyxy: Float32Array
-    labels: tuple[int, ...]
-    landmarks_xy: Float32Array
-    ignore_xyxy: Float32Array
-    decoys_xyxy: Float32Array = field(default_factory=lambda: np.zeros((0, 4), np.float32))
-
-    def read_bgr(self) -> UInt8Array:
-        """Decode the picture: (H, W, 3) uint8 BGR.
-
-        Raises:
-            DecodeError: if the file is no picture.
-        """
-        image = cv2.imread(str(self.path), cv2.IMREAD_COLOR)
-        if image is None:
-            raise DecodeError(f"{self.path}: not a readable picture; remove it from the data set or repair it")
-        return np.asarray(image, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,54 +47,6 @@ class Batch:
     boxes_xyxy: Float32Array
     landmarks_xy: Float32Array
     ignore_xyxy: Float32Array
-
-
-def read_scenes(annotations: Path) -> list[Scene]:
-    """Read a COCO detection file whose pictures lie in the folder of the same name beside it.
-
-    Args:
-        annotations: e.g. `scenes/train.json`, with pictures in `scenes/train/`. Boxes of all categories are faces.
-
-    Raises:
-        ConfigError: if the file or the folder is missing, or the file isn't COCO detection.
-    """
-    folder = annotations.with_suffix("")
-    if not annotations.is_file() or not folder.is_dir():
-        raise ConfigError(
-            f"{annotations}: expected a COCO file and a folder {folder.name}/ beside it; give --data the place"
-        )
-    try:
-        content = json.loads(annotations.read_text())
-        faces: dict[int, list[tuple[list[float], int]]] = {image["id"]: [] for image in content["images"]}
-        for face in content["annotations"]:
-            faces[face["image_id"]].append((face["bbox"], face["category_id"]))
-        names = {image["id"]: image["file_name"] for image in content["images"]}
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"{annotations}: expected COCO detection (images, annotations with bbox): {error!r}"
-        ) from error
-    return [_to_scene(folder / names[key], faces[key]) for key in sorted(names)]
-
-
-def _to_scene(path: Path, faces: Sequence[tuple[list[float], int]]) -> Scene:
-    boxes = np.array([box for box, _ in faces], np.float32).reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]
-    unknown = np.full((len(faces), 5, 2), np.nan, np.float32)
-    return Scene(path, boxes, tuple(label for _, label in faces), unknown, np.zeros((0, 4), np.float32))
-
-
-def split_scenes(scenes: Sequence[Scene], held_out: float = 0.1) -> tuple[list[Scene], list[Scene]]:
-    """Divide by a hash of the file's name, so that the same pictures are held out in every run.
-
-    Returns:
-        Pictures to train on, and pictures to pick the best epoch with.
-    """
-    kept: list[Scene] = []
-    held: list[Scene] = []
-    for scene in scenes:
-        share = int(hashlib.sha256(scene.path.name.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
-        (held if share < held_out else kept).append(scene)
-    return kept, held
 
 
 class SceneSampler:
@@ -225,7 +145,11 @@ class _Cut:
         canvas[y : y + size[1], x : x + size[0]] = part[:, ::-1] if self.mirror else part
 
     def labels(self, scene: Scene) -> tuple[Float32Array, Float32Array, Float32Array]:
-        """Return faces, their landmarks and ignored places, all on the canvas."""
+        """Return what is seen of a scene, in pixels of the canvas.
+
+        Returns:
+            (N, 4) float32 faces xyxy, (N, 5, 2) float32 their landmarks, (M, 4) float32 ignored places xyxy.
+        """
         boxes, marks = self._move_boxes(scene.boxes_xyxy), self._move(scene.landmarks_xy)
         clipped = self._clip(boxes)
         visible = _area(clipped)
@@ -300,7 +224,7 @@ def _choose_middle(scene: Scene, rng: np.random.Generator) -> Float32Array | Non
     if len(scene.decoys_xyxy) and rng.random() < _DECOYS:
         return np.asarray(scene.decoys_xyxy[rng.integers(len(scene.decoys_xyxy))], np.float32)
     if len(scene.boxes_xyxy) and rng.random() < _FACES:
-        weights = np.array([_WEIGHTS.get(label, 1.0) for label in scene.labels])
+        weights = np.array([_WEIGHTS[label] for label in scene.labels])
         return np.asarray(scene.boxes_xyxy[rng.choice(len(weights), p=weights / weights.sum())], np.float32)
     return None
 
