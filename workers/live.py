@@ -209,7 +209,9 @@ class LiveWorker:
         self._refused = [turn for turn, held in zip(self._refused, is_held, strict=True) if held]
         taken, outputs = _parted(self._refused)
         try:
-            self._keep(taken, outputs)
+            # That is no work: fewer frames of the cameras wouldn't bring the recorders back.
+            with self._meter.idle():
+                self._keep(taken, outputs)
         except QueueError as error:
             self._log.debug("records.still_refused", error=str(error))
             self._catch_up_at_s = time.monotonic() + min(_RENEW_AFTER_S, self._patience.next_s())

@@ -18,7 +18,7 @@ from maskwatch.metrics import ProcessMetrics
 from maskwatch.service import Stop
 from maskwatch.types import Verdict
 from tests.unit.test_live import FakeModels, FakeQueue, taken
-from workers.batching import BatchPlan
+from workers.batching import BatchPlan, LoadMeter
 from workers.keeping import Keeper
 from workers.live import LiveWorker
 from workers.models import WorkerModels
@@ -52,17 +52,17 @@ def leaving(camera: str) -> Taken:
     return replace(taken(camera), kind=TakenKind.END, jpeg=b"", state=state)
 
 
-def work(queue: FakeQueue, stop: Stop, log: FakeLog) -> None:
+def work(queue: FakeQueue, stop: Stop, log: FakeLog, meter: LoadMeter | None = None) -> None:
     worker = LiveWorker(
         cast(FrameQueue, queue), cast(WorkerModels, FakeModels()), ProcessMetrics("worker"), stop,
-        plan=BatchPlan(8, 60.0, 0.0), keeper=Keeper(log, log),
+        plan=BatchPlan(8, 60.0, 0.0), meter=meter, keeper=Keeper(log, log),
     )  # fmt: skip
     worker.run()
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers.live, "_backoff", lambda: Backoff(0.001, 0.002))
+    monkeypatch.setattr(workers.live, "_backoff", lambda: Backoff(1e-6, 2e-6))
 
 
 def test_records_are_safe_before_their_turn_is_finished() -> None:
@@ -107,3 +107,21 @@ def test_turn_whose_records_stay_refused_is_never_finished() -> None:
     assert len(log.finished_before) >= 2
     assert [[one.camera for one in items] for items in queue.finished] == [["b"]]
     assert log.kept == []
+
+
+def test_waiting_for_the_recorders_is_no_work_that_cameras_could_make_less() -> None:
+    now_s = [0.0]
+
+    class SlowLog(FakeLog):
+        def add(self, records: Sequence[Record]) -> None:
+            now_s[0] += 3.0
+            super().add(records)
+
+    stop = Stop()
+    queue = FakeQueue(stop, [leaving("a")], *[list[Taken]()] * 200)
+    log = SlowLog(queue, *[BrokerDown("away")] * 9)
+    meter = LoadMeter(lambda: now_s[0])
+    work(queue, stop, log, meter)
+    assert len(log.kept) == 1
+    assert now_s[0] == 30.0
+    assert meter.take() == pytest.approx(0.1), "the first of ten times was work"
