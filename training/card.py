@@ -55,7 +55,7 @@ DATA = """
 """
 
 OUR_WEIGHTS = """\
-The weights are ours, under Apache-2.0; `training/README.md` has the command that made them.
+The weights are ours, under Apache-2.0; `docs/training.md` has the commands that made them.
 """
 
 SOURCES = {

@@ -94,9 +94,10 @@ def test_system_runs_the_real_processes(film: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_system_that_can_not_be_offered_what_was_asked_fails_with_its_figures(film: Path) -> None:
-    words = ("--cameras", "2", "--fps", "1000", "--source", film, "--seconds", "1", "--workers", "1", "--inject")
-    said = bench("system", *words, code=1)
-    assert said["offered_fps"] < 0.95 * 2000
+    """64,000 frames of 40 kB a second are more than one Redis can carry on any machine."""
+    words = ("--cameras", "64", "--fps", "1000", "--source", film, "--seconds", "1", "--workers", "1", "--inject")
+    said = bench("system", *words, "--no-shedding", code=1)
+    assert said["offered_fps"] < 0.95 * 64_000
     assert said["balanced"]
     assert len(said["shedding_level_by_time"]) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -152,7 +153,8 @@ def _fed(bench: SystemBench, running: Stage) -> Iterator[None]:
     if not bench.inject:
         yield
         return
-    count = min(bench.cameras, max(1, round(bench.cameras * bench.fps / _FRAMES_AN_INJECTOR)))
+    wanted = max(1, round(bench.cameras * bench.fps / _FRAMES_AN_INJECTOR))
+    count = min(bench.cameras, wanted, len(os.sched_getaffinity(0)))
     names = camera_names(bench.cameras)
     jobs = [
         {
