@@ -88,7 +88,7 @@ def test_system_runs_the_real_processes(film: Path) -> None:
     assert said["analysed_fps"] > 0
     assert set(said["latency_ms"]) >= {"p50", "p95", "p99", "p95_by_time"}
     assert set(said["share"]) == {"min", "max"}
-    assert set(said["peak_rss_mb"]) == {"ingest", "worker", "web", "redis"}
+    assert set(said["peak_rss_mb"]) == {"ingest", "worker", "recorder", "web", "redis"}
     assert len(said["rss_mb_by_time"]["worker"]) == len(said["latency_ms"]["p95_by_time"]) == 2
 
 

@@ -118,11 +118,17 @@ def _prepare(bench: SystemBench, folder: Path) -> Path:
 
 def _start(bench: SystemBench, workers: int, config: Path, running: Stage) -> dict[str, dict[str, int]]:
     """Start the processes and return their ids by kind and name."""
-    wanted: list[tuple[str, str, Rank, tuple[str, ...]]] = [("web", "web", Rank.WEB, ())]
+    wanted: list[tuple[str, str, Rank, tuple[str, ...]]] = [
+        ("web", "web", Rank.WEB, ()),
+        ("recorder", "recorder", Rank.RECORDER, ("--name", "bench")),
+    ]
     wanted += [("worker", f"worker-{n}", Rank.WORKER, ("--name", f"bench-{n}")) for n in range(workers)]
     if not bench.inject:
         wanted += [("ingest", f"ingest-{n}", Rank.CAMERAS, ("--name", f"bench-{n}")) for n in range(bench.ingest)]
-    environ = running.environ | {"MASKWATCH_WEB__PORT": str(free_port())}
+    environ = running.environ | {
+        "MASKWATCH_WEB__PORT": str(free_port()),
+        "MASKWATCH_STATE_DIR": str(running.folder / "state"),
+    }
     pids: dict[str, dict[str, int]] = {}
     for kind, name, rank, words in wanted:
         argv = (sys.executable, "-P", "-m", "maskwatch", kind, "--config", str(config), *words)
