@@ -1,4 +1,4 @@
-"""Pictures and other files that are kept, in a folder of bounded size: the oldest go first.
+"""Pictures, videos and other files that are kept, in a folder of bounded size: the oldest go first.
 
 Several processes may share one folder, on one machine or on a shared volume: a file appears whole or not at all, and
 one that somebody else has removed meanwhile is nobody's error.
@@ -11,11 +11,13 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from maskwatch.errors import BlobError
+from maskwatch.errors import BlobError, BlobTooLarge
 from maskwatch.files import read_plain
 
 __all__ = ["KEY_PATTERN", "BlobStore"]
@@ -57,31 +59,79 @@ class BlobStore:
         """Keep something, in place of what was under its key; the oldest files make room for it.
 
         Raises:
-            BlobError: if the key isn't safe, it is larger than the whole store, or it can't be written.
+            BlobTooLarge: if it is larger than the whole store.
+            BlobError: if the key isn't safe, or it can't be written.
         """
         path = self._path(key)
         if len(data) > self._most_bytes:
-            raise BlobError(f"{key}: {len(data)} bytes, expected at most {self._most_bytes}; give blobs.most_mb more")
-        try:
+            raise BlobTooLarge(
+                f"{key}: {len(data)} bytes, expected at most {self._most_bytes}; give blobs.most_mb more"
+            )
+        with _writing(path):
             self._make_room(len(data))
-            for folder in (self._folder, path.parent):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part = path.parent / f"{_PART_PREFIX}{secrets.token_hex(8)}"
-            try:
-                with open(part, "xb", opener=lambda name, flags: os.open(name, flags | os.O_CLOEXEC, 0o600)) as file:
-                    file.write(data)
+        self.write(key, (data,), len(data))
+
+    def write(self, key: str, chunks: Iterable[bytes], most_bytes: int) -> int:
+        """Keep something that comes in pieces and is never in memory as a whole; the oldest files make room for it.
+
+        While it comes it is on the disk beside the kept files; then it is one of them, whole, or nothing is left of it.
+
+        Args:
+            key: as `put` takes it.
+            chunks: the pieces; what they raise ends the writing and passes through.
+            most_bytes: of all pieces together.
+
+        Returns:
+            How many bytes there were.
+
+        Raises:
+            BlobTooLarge: if there are more than `most_bytes`, or more than the whole store may hold.
+            BlobError: if the key isn't safe, or it can't be written.
+        """
+        path = self._path(key)
+        most_bytes = min(most_bytes, self._most_bytes)
+        part = path.parent / f"{_PART_PREFIX}{secrets.token_hex(8)}"
+        try:
+            with _writing(path):
+                for folder in (self._folder, path.parent):
+                    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "wb") as file:
+                count = 0
+                for chunk in chunks:
+                    count += len(chunk)
+                    if count > most_bytes:
+                        raise BlobTooLarge(f"{key}: more than {most_bytes} bytes, which is all that may be kept")
+                    with _writing(path):
+                        file.write(chunk)
+                with _writing(path):
                     file.flush()
                     # Without this a power cut may leave a file that has its name and no content.
                     os.fsync(file.fileno())
+            with _writing(path):
+                self._make_room(count)
                 os.replace(part, path)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        self._bytes += count
+        return count
+
+    def open(self, key: str) -> BinaryIO | None:
+        """Open what is kept under a key, or return None when there is nothing (any more).
+
+        The file stays readable until it is closed, also when somebody removes it meanwhile.
+
+        Raises:
+            BlobError: if the key isn't safe, or it can't be read.
+        """
+        path = self._path(key)
+        try:
+            return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK | os.O_CLOEXEC))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except OSError as error:
-            raise BlobError(
-                f"{path}: can't be written ({error.strerror}); see blobs.dir, and the room on its disk"
-            ) from error
-        self._bytes += len(data)
+            raise BlobError(f"{path}: can't be read ({error.strerror})") from error
 
     def get(self, key: str) -> bytes | None:
         """Return what is kept under a key, or None when there is nothing (any more).
@@ -142,12 +192,18 @@ class BlobStore:
         self._counted_at_s = float("-inf")
         return count
 
-    def size_bytes(self) -> int:
+    def size_bytes(self, prefix: str = "") -> int:
         """Return how much is kept now.
+
+        Args:
+            prefix: only under keys that begin with it.
 
         Raises:
             BlobError: if the folder can't be read.
         """
+        if prefix:
+            files = self._files(with_parts=False)
+            return sum(file.size_bytes for file in files if file.path.name.startswith(prefix))
         self._bytes = sum(file.size_bytes for file in self._files(with_parts=False))
         self._counted_at_s = time.monotonic()
         return self._bytes
@@ -196,6 +252,19 @@ class BlobStore:
                 f"{key[:60]!r}: expected letters, digits, -, _ and . as a name, at most 128, none of the last first"
             )
         return self._folder / hashlib.sha256(key.encode()).hexdigest()[:2] / key
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say in the house's words why a file can't be written."""
+    try:
+        yield
+    except BlobError:
+        raise
+    except OSError as error:
+        raise BlobError(
+            f"{path}: can't be written ({error.strerror}); see blobs.dir, and the room on its disk"
+        ) from error
 
 
 def _removed(path: Path) -> bool:

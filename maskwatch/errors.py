@@ -14,7 +14,9 @@ MaskwatchError
  |- StoreError           the record of events can't be read or written
  |   |- StoreDown        its database can't be reached, or has no room
  |   |- RecordRefused    its database doesn't take what a record holds
- |- BlobError            a picture can't be kept
+ |- BlobError            a picture or another file can't be kept
+ |   |- BlobTooLarge     it is larger than it may be
+ |- JobError             a job can't be taken, or can't be done
  |- ModelError           a model can't be used
  |   |- ChecksumMismatch   the file isn't the one its manifest names
  |   |- LabelMismatch      its labels aren't the ones expected
@@ -28,11 +30,13 @@ from __future__ import annotations
 
 __all__ = [
     "BlobError",
+    "BlobTooLarge",
     "BrokerDown",
     "ChecksumMismatch",
     "ConfigError",
     "DecodeError",
     "EngineUnavailable",
+    "JobError",
     "LabelMismatch",
     "MaskwatchError",
     "ModelError",
@@ -107,7 +111,15 @@ class RecordRefused(StoreError, ValueError):
 
 
 class BlobError(MaskwatchError, OSError):
-    """A picture can't be kept."""
+    """A picture or another file can't be kept."""
+
+
+class BlobTooLarge(BlobError):
+    """A file is larger than it may be."""
+
+
+class JobError(MaskwatchError, ValueError):
+    """A job can't be taken as it was asked for, or can't be done; another try changes nothing."""
 
 
 class ModelError(MaskwatchError):

@@ -6,12 +6,13 @@ import os
 import stat
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from maskwatch.blobs import BlobStore
-from maskwatch.errors import BlobError
+from maskwatch.errors import BlobError, BlobTooLarge
 
 
 def files(folder: Path) -> set[str]:
@@ -51,6 +52,51 @@ def test_unsafe_key_is_refused_everywhere(tmp_path: Path, key: str) -> None:
     for ask in (lambda: blobs.put(key, b"x"), lambda: blobs.get(key), lambda: blobs.delete(key)):
         with pytest.raises(BlobError, match="expected letters"):
             ask()
+
+
+def test_file_that_comes_in_pieces_is_there_when_it_is_whole(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path, 1000)
+
+    def pieces() -> Iterator[bytes]:
+        yield b"one, "
+        assert not blobs.has("film.mp4")
+        yield b"two"
+
+    assert blobs.write("film.mp4", pieces(), 100) == 8
+    file = blobs.open("film.mp4")
+    assert file is not None
+    with file:
+        assert blobs.delete("film.mp4")
+        assert file.read() == b"one, two"
+    assert blobs.open("film.mp4") is None
+
+
+def test_pieces_that_end_early_or_are_too_many_leave_nothing(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path, 1000)
+
+    def lost() -> Iterator[bytes]:
+        yield b"half"
+        raise TimeoutError("the sender has gone")
+
+    with pytest.raises(TimeoutError, match="has gone"):
+        blobs.write("film.mp4", lost(), 100)
+    with pytest.raises(BlobTooLarge, match="more than 100 bytes"):
+        blobs.write("film.mp4", [b"x" * 60, b"x" * 41], 100)
+    with pytest.raises(BlobTooLarge, match="more than 1000 bytes"):
+        blobs.write("film.mp4", [b"x" * 1001], 5000)
+    assert files(tmp_path) == set()
+
+
+def test_pieces_make_room_as_whole_files_do(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path, 1000)
+    for number in range(9):
+        blobs.put(f"f{number}", b"x" * 100)
+        aged(tmp_path, f"f{number}", 100 - number)
+    blobs.write("film.mp4", [b"x" * 150] * 2, 500)
+    assert "film.mp4" in files(tmp_path)
+    assert "f0" not in files(tmp_path)
+    assert blobs.size_bytes() <= 1000
+    assert (blobs.size_bytes("film"), blobs.size_bytes("nothing")) == (300, 0)
 
 
 def test_oldest_make_room_and_the_size_stays_bounded(tmp_path: Path) -> None:
