@@ -112,7 +112,7 @@ class BlobStore:
                 self._make_room(count)
                 os.replace(part, path)
         except BaseException:
-            part.unlink(missing_ok=True)
+            _removed(part)
             raise
         self._bytes += count
         return count
