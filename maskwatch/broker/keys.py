@@ -30,6 +30,8 @@ All keys begin with one hash tag, so that they live in one slot of a Redis Clust
 and on the durable server:
 
     {mw}:records        stream  what isn't recorded yet, each entry one record in the field `r`
+    {mw}:jobs           zset    jobs -> when they were asked for, s of UTC
+    {mw}:job:ID         hash    a job as it stands, see maskwatch/jobs; RQ's own keys begin with `rq:`
 """
 
 from __future__ import annotations
@@ -46,6 +48,7 @@ __all__ = [
     "HISTOGRAM_BUCKETS_S",
     "HOLDS",
     "INGESTS",
+    "JOBS",
     "KNOWN",
     "LATENCY",
     "LEASES",
@@ -59,6 +62,7 @@ __all__ = [
     "SHEDDING",
     "WAIT",
     "camera_key",
+    "job_key",
     "lua_names",
     "next_key",
     "shown_key",
@@ -93,6 +97,8 @@ REMOVED = TAG + "removed"
 HAPPENED = TAG + "happened"
 SNAPSHOT = TAG + "snapshot:"
 RECORDS = TAG + "records"
+JOBS = TAG + "jobs"
+JOB = TAG + "job:"
 
 CAPTURED = "captured"
 ANALYSED = "analysed"
@@ -137,6 +143,11 @@ def taken_key(camera: str) -> str:
 def shown_key(camera: str) -> str:
     """Return the key of the newest analysed picture."""
     return SHOWN + camera
+
+
+def job_key(job_id: str) -> str:
+    """Return the key of a job's record."""
+    return JOB + job_id
 
 
 def snapshot_key(name: str) -> str:

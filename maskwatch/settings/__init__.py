@@ -1,5 +1,6 @@
 """The configuration: one YAML file, environment variables on top, `${NAME}` for secrets."""
 
+from maskwatch.settings.jobs import JobsSettings, ReportSettings
 from maskwatch.settings.loader import load_settings, parse_settings
 from maskwatch.settings.model import (
     CAMERA_NAME_PATTERN,
@@ -25,6 +26,7 @@ __all__ = [
     "BlobsSettings",
     "CameraSettings",
     "EvidenceSettings",
+    "JobsSettings",
     "LogSettings",
     "MetricsSettings",
     "ModelsSettings",
@@ -33,6 +35,7 @@ __all__ = [
     "PrivacySettings",
     "RedisSettings",
     "RelookSettings",
+    "ReportSettings",
     "RuleSettings",
     "ScheduleSettings",
     "Settings",

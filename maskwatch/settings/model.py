@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from maskwatch.settings.jobs import JobsSettings, ReportSettings
 from maskwatch.settings.part import Part
 from maskwatch.settings.record import BlobsSettings, StoreSettings
 from maskwatch.settings.rules import (
@@ -244,6 +245,8 @@ class Settings(Part):
     shedding: SheddingSettings = Field(default_factory=SheddingSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     blobs: BlobsSettings = Field(default_factory=BlobsSettings)
+    jobs: JobsSettings = Field(default_factory=JobsSettings)
+    report: ReportSettings = Field(default_factory=ReportSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     log: LogSettings = Field(default_factory=LogSettings)
@@ -277,6 +280,18 @@ class Settings(Part):
         if self.blobs.dir is not None:
             return Path(os.path.abspath(self.base / self.blobs.dir.expanduser()))
         return Path(os.path.abspath(self.state_dir.expanduser())) / "blobs"
+
+    @property
+    def jobs_folder(self) -> Path:
+        """The folder of unfinished jobs, absolute; it need not exist."""
+        if self.jobs.dir is not None:
+            return Path(os.path.abspath(self.base / self.jobs.dir.expanduser()))
+        return Path(os.path.abspath(self.state_dir.expanduser())) / "jobs"
+
+    @property
+    def named_folders(self) -> tuple[Path, ...]:
+        """The folders below which jobs may look at named files, absolute."""
+        return tuple(Path(os.path.abspath(self.base / one.expanduser())) for one in self.jobs.folders)
 
     def require_redis(self) -> RedisSettings:
         """Return the Redis addresses.
