@@ -107,8 +107,11 @@ class VideoSource(FrameSource):
         return None
 
     def rest(self, is_still: bool) -> None:
-        """Decode keyframes only while a live scene is still and they come every 2 s; see `FrameSource.rest`."""
-        self._thrift.rests = is_still and not self.is_paced and self._has_stamps
+        """Decode keyframes only while a scene is still and they come every 2 s; see `FrameSource.rest`.
+
+        Not of what comes in lumps: there packets say nothing about when pictures were made.
+        """
+        self._thrift.rests = is_still and self._has_stamps and not self._is_in_lumps
 
     @property
     def decodes_keyframes_only(self) -> bool:
@@ -187,7 +190,8 @@ class VideoSource(FrameSource):
         elif self._container.duration and source.kind is not SourceKind.RTSP:
             self.duration_s = self._container.duration / av.time_base
         self._ends = is_file or self.duration_s is not None
-        self.is_paced = self._ends or bool(_IN_LUMPS.intersection(names))
+        self._is_in_lumps = bool(_IN_LUMPS.intersection(names))
+        self.is_paced = self._ends or self._is_in_lumps
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.fps = float(rate) if rate and 0.1 <= rate <= 240 else None
         if self.duration_s and self.fps:
