@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 from ingest.blackout import Blackout
@@ -30,7 +31,7 @@ class Selection:
     def __init__(self, motion: MotionSettings, blackout: Blackout, timer: Timer) -> None:
         self._gate = MotionGate.of(motion)
         self._blackout = blackout
-        self._thinner = Thinner()
+        self._thinner = Thinner(random.random())
         self._timer = timer
 
     @property

@@ -59,11 +59,15 @@ class Shedding:
 
 
 class Thinner:
-    """Leaves out frames of one camera, evenly, so that a share of them remains."""
+    """Leaves out frames of one camera, evenly, so that a share of them remains.
 
-    def __init__(self) -> None:
-        """Begin with a frame that remains."""
-        self._credit = 1.0
+    Args:
+        phase: how soon a frame remains when the first are left out, 0..1: with 1 the very next one. Cameras that obey
+            at the same moment have different phases; with the same one they would send all at once, and then nobody.
+    """
+
+    def __init__(self, phase: float = 1.0) -> None:
+        self._credit = phase
 
     def keeps(self, factor: float) -> bool:
         """Tell whether the next frame remains.
@@ -72,11 +76,8 @@ class Thinner:
             factor: share of the frames that is to remain, 0..1; it may change from frame to frame.
         """
         if factor >= 1.0:
-            self._credit = 1.0
             return True
         # A little is forgiven: sums of 0.1 aren't whole.
-        if self._credit >= 1.0 - 1e-9:
-            self._credit += factor - 1.0
-            return True
-        self._credit += factor
-        return False
+        is_kept = self._credit >= 1.0 - 1e-9
+        self._credit += factor - is_kept
+        return is_kept

@@ -46,14 +46,14 @@ class ControllerOptions:
 
     busy: float = 0.9
     lost: float = 0.03
-    wait_s: float = 0.25
+    wait_s: float = 0.15
     room: float = 0.8
     strained_s: float = 1.5
     settle_s: float = 2.5
     patience_s: float = 5.0
     most_patience_s: float = 60.0
     relapse_s: float = 12.0
-    most_steps: int = 5
+    most_steps: int = 9
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,13 @@ def test_thinner_follows_a_factor_that_changes() -> None:
     assert [thinner.keeps(0.25) for _ in range(5)] == [True, False, False, False, True]
 
 
+def test_cameras_of_different_phases_take_turns() -> None:
+    thinners = [Thinner(number / 20) for number in range(20)]
+    assert [all(thinner.keeps(1.0) for thinner in thinners) for _ in range(3)] == [True] * 3
+    kept = [sum(thinner.keeps(0.25) for thinner in thinners) for _ in range(40)]
+    assert set(kept[1:]) == {5}
+
+
 def test_nothing_gives_way_while_workers_keep_up() -> None:
     assert set(Plant(lambda _t: 97.0).run(120)) == {0}
 

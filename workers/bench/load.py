@@ -26,6 +26,8 @@ _TOGETHER = 8
 """Frames offered at once: ingest sends those together that become due while others are on their way."""
 _PAUSE_S = 0.003
 """While most cameras have a frame waiting: 32 frames last longer, and asking more often would cost the server."""
+_GOLDEN = 0.618
+"""Multiples of it modulo 1 are spread evenly: neighbours leave out frames at different times, as cameras do."""
 _STATE = b"s" * 2000
 _PERSON = Person(
     1, (0.25, 0.25, 0.5, 0.5), 0.9, MaskLabel.WITH_MASK, (0.9, 0.05, 0.05), Verdict.WITH_MASK
@@ -87,7 +89,7 @@ class _Producer:
         self._levels = levels
         self._looked_s = 0.0
         self._factor = 1.0
-        self._thinners = {name: Thinner() for name in spec["cameras"]}
+        self._thinners = {name: Thinner(at * _GOLDEN % 1.0) for at, name in enumerate(spec["cameras"])}
         self._shed: Counter[str] = Counter()
         self._nonce = spec["ingest"]
         self._number = 0
