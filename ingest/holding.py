@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 __all__ = ["Shares", "plan", "share"]
 
+_LEAST_MOVING = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Shares:
@@ -39,8 +41,8 @@ def plan(
 ) -> Shares:
     """Tell what to take and give; pure, so that every ingest comes to the same view of the shares.
 
-    A camera moves in two steps: its holder closes and releases it, then one that has less than its share takes it. One
-    camera moves at a time: nothing is given while an unbound one waits for a taker.
+    A camera moves in two steps: its holder closes and releases it, then one that has less than its share takes it.
+    Two thirds of what is too many move at a time: nothing is given while an unbound one waits for a taker.
 
     Args:
         me: name of this ingest.
@@ -65,5 +67,14 @@ def plan(
     room = share(me, living, len(unbound)) - have
     if room > 0:
         return Shares((*wanted, *free[:room]), tuple(elsewhere))
-    surplus = sorted(name for name in unbound if name in mine)[-1:] if room < 0 and not free else []
+    surplus = sorted(name for name in unbound if name in mine)[-_moving(-room) :] if room < 0 and not free else []
     return Shares(tuple(wanted), (*elsewhere, *surplus))
+
+
+def _moving(surplus: int) -> int:
+    """Return how many of so many to give at once.
+
+    A move takes one to two seconds. One at a time would take minutes for a hundred cameras; all at once would put all
+    of them out of sight together, and for as long as a newcomer that can't read them is believed to be alive.
+    """
+    return max(min(surplus, _LEAST_MOVING), surplus * 2 // 3)

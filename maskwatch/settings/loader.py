@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from maskwatch.errors import ConfigError
 from maskwatch.settings.model import CameraSettings, Settings
@@ -20,8 +21,14 @@ from maskwatch.settings.source import scrub
 __all__ = ["load_settings", "parse_settings"]
 
 ENV_PREFIX = "MASKWATCH_"
-ENV_OF_TOOLS = frozenset({"MASKWATCH_REQUIRE_ALL", "MASKWATCH_CONFIG"})
-"""Variables with our prefix that aren't settings: the test suite's, and the default of `--config`."""
+SECRETS_VARIABLE = "MASKWATCH_SECRETS"
+"""Folders, with : between them, of files that `${NAME}` is looked for in where there is no variable NAME.
+
+The file's name is NAME, its text the value: so Docker and Kubernetes hand over secrets, which the environment of a
+container would show to everybody who may look at it.
+"""
+ENV_OF_TOOLS = frozenset({"MASKWATCH_REQUIRE_ALL", "MASKWATCH_CONFIG", SECRETS_VARIABLE})
+"""Variables with our prefix that are no settings: the test suite's, the default of `--config`, where secrets are."""
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 _MAX_FILE_BYTES = 4 << 20
@@ -164,7 +171,7 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], _Orig
             target = target.setdefault(key, {})
             if not isinstance(target, dict):
                 raise ConfigError(f"environment variable {variable}: {key} is set as a whole by another; unset one")
-        target[keys[-1]] = _scalar(environ[variable])
+        target[keys[-1]] = environ[variable] if _is_secret(keys) else _scalar(environ[variable])
         origins[keys] = variable
     return data, origins
 
@@ -176,6 +183,16 @@ def _scalar(text: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError:
         return text
+
+
+def _is_secret(path: _Path) -> bool:
+    """Tell whether a value is a secret, which is taken as it is: a password may look like YAML."""
+    model, is_names = _model_at(path[:-1])
+    key = path[-1]
+    if is_names:
+        model, key = _model_at(path[:-2])[0], path[-2]
+    field = model.model_fields.get(key)
+    return field is not None and SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
 
 
 def _check_environment_name(variable: str, keys: _Path) -> None:
@@ -240,15 +257,33 @@ def _expand(value: Any, path: tuple[str, ...], environ: Mapping[str, str], lines
     user_part_ends = value.rfind("@") if "://" in value else -1
 
     def replace(match: re.Match[str]) -> str:
-        variable = match["name"]
-        if variable not in environ:
-            raise ConfigError(
-                f"{name}:{lines.get(path, 1)}: {'.'.join(path)}: environment variable {variable} is not set"
-            )
-        secret = environ[variable]
+        secret = _secret(match["name"], environ, f"{name}:{lines.get(path, 1)}: {'.'.join(path)}")
         return quote(secret, safe="") if match.start() < user_part_ends else secret
 
     return _VARIABLE.sub(replace, value)
+
+
+def _secret(variable: str, environ: Mapping[str, str], where: str) -> str:
+    """Return what `${variable}` stands for: the environment's value, else the text of the file of that name.
+
+    Raises:
+        ConfigError: beginning with `where`, if there is neither, or the file can't be read.
+    """
+    if variable in environ:
+        return environ[variable]
+    folders = environ.get(SECRETS_VARIABLE, "")
+    for folder in filter(None, folders.split(os.pathsep)):
+        file = Path(folder) / variable
+        try:
+            return file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise ConfigError(f"{where}: {file} can't be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{where}: {file} is not UTF-8 text (byte {error.start})") from None
+    nor_file = f", and there is no file of that name in {folders}" if folders else ""
+    raise ConfigError(f"{where}: environment variable {variable} is not set{nor_file}")
 
 
 def _unknown(key: str, allowed: list[str]) -> str:

@@ -25,7 +25,30 @@ def test_first_ingest_takes_all() -> None:
 def test_second_ingest_waits_for_what_the_first_gives() -> None:
     holders = dict.fromkeys(FREE, "a")
     assert plan("b", ["a", "b"], FREE, holders, set()).take == ()
-    assert plan("a", ["a", "b"], FREE, holders, set(FREE)).give == ("c4",)
+    assert plan("a", ["a", "b"], FREE, holders, set(FREE)).give == ("c3", "c4")
+
+
+def rounds_until_even(cameras: int, living: list[str]) -> int:
+    """Play the moves from one holder of all to even shares; a round is a giving and a taking."""
+    wanted: dict[str, str | None] = {f"c{n:04}": None for n in range(cameras)}
+    holders = dict.fromkeys(wanted, living[0])
+    for number in range(100):
+        counts = [list(holders.values()).count(name) for name in living]
+        if max(counts) - min(counts) <= 1:
+            return number
+        for me in living:
+            mine = {name for name, holder in holders.items() if holder == me}
+            step = plan(me, living, wanted, dict(holders), mine)
+            for name in step.give:
+                del holders[name]
+            for name in step.take:
+                holders[name] = me
+    raise AssertionError("never even")
+
+
+@pytest.mark.parametrize(("cameras", "most"), [(3, 1), (12, 2), (100, 4), (1000, 6)])
+def test_shares_are_even_after_few_moves_however_many_cameras_there_are(cameras: int, most: int) -> None:
+    assert rounds_until_even(cameras, ["a", "b", "c"]) <= most
 
 
 def test_nothing_more_is_given_while_a_camera_waits_for_its_taker() -> None:

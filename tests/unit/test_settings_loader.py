@@ -197,6 +197,33 @@ def test_missing_variable_names_line_key_and_variable() -> None:
     assert message == "cameras.yaml:3: cameras.lobby.source: environment variable LOBBY is not set"
 
 
+def test_variable_that_is_not_set_is_looked_for_in_the_folders_of_secrets(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "LOBBY").write_text("of a file/\n")
+    text = 'cameras: {lobby: {source: "rtsp://me:${LOBBY}@10.0.0.5/a"}}'
+    environ = {"MASKWATCH_SECRETS": f"{tmp_path / 'missing'}:{tmp_path / 'b'}"}
+    found = parse_settings(text, environ).cameras["lobby"].source.get_secret_value()
+    assert found == "rtsp://me:of%20a%20file%2F@10.0.0.5/a"
+    found = parse_settings(text, {**environ, "LOBBY": "own"}).cameras["lobby"].source.get_secret_value()
+    assert found == "rtsp://me:own@10.0.0.5/a"
+    message = error_of(text.replace("LOBBY", "OTHER"), environ)
+    assert "environment variable OTHER is not set, and there is no file of that name in " in message
+
+
+def test_secret_that_is_no_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "LOBBY").mkdir()
+    message = error_of("cameras: {lobby: {source: '${LOBBY}'}}", {"MASKWATCH_SECRETS": str(tmp_path)})
+    assert "LOBBY can't be read: Is a directory" in message
+
+
+def test_variables_of_the_environment_may_name_secrets_too(tmp_path: Path) -> None:
+    (tmp_path / "REDIS_PASSWORD").write_text("a:b\n")
+    url = "redis://:${REDIS_PASSWORD}@redis-live:6379/0"
+    environ = {"MASKWATCH_SECRETS": str(tmp_path), "MASKWATCH_REDIS__LIVE": url, "MASKWATCH_REDIS__DURABLE": url}
+    redis = parse_settings("", environ).require_redis()
+    assert redis.live.get_secret_value() == "redis://:a%3Ab@redis-live:6379/0"
+
+
 def test_secret_in_the_user_part_of_a_url_is_percent_encoded() -> None:
     text = "cameras: {lobby: {source: 'rtsp://me:${PW}@host:554/1'}}"
     source = parse_settings(text, {"PW": SECRET}).cameras["lobby"].parsed()
