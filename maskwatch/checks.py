@@ -19,8 +19,9 @@ from maskwatch.embedded import find_server
 from maskwatch.errors import ConfigError, MaskwatchError, SourceAuthError, SourceError, SourceUnsupported
 from maskwatch.machine import SINGLE_REDIS_COST, choose_address, worker_count
 from maskwatch.settings import CameraSettings, RedisSettings, Settings, SourceKind
+from maskwatch.settings.model import is_loopback
 
-__all__ = ["Check", "Status", "all_checks", "check_cameras", "check_record", "check_redis"]
+__all__ = ["Check", "Status", "all_checks", "check_cameras", "check_login", "check_record", "check_redis"]
 
 PACKAGES = (
     "av",
@@ -38,6 +39,8 @@ PACKAGES = (
 """Those whose versions explain most problems."""
 _MODELS_TIMEOUT_S = 60.0
 _PROBES_AT_ONCE = 8
+_GOOD_PASSWORD = 12
+"""Characters, for what everybody on a network may try."""
 
 
 class Status(StrEnum):
@@ -79,6 +82,7 @@ def all_checks(settings: Settings, *, probe: bool) -> Iterator[Check]:
     yield _models()
     yield _state_dir(settings.state_dir)
     yield _address(settings)
+    yield check_login(settings)
     yield from check_redis(settings.redis)
     yield check_record(settings)
     yield from check_cameras(settings, probe=probe)
@@ -99,6 +103,34 @@ def check_redis(redis: RedisSettings | None) -> Iterator[Check]:
         return
     yield _redis_server("redis live", redis.live.get_secret_value(), False)
     yield _redis_server("redis durable", redis.durable.get_secret_value(), True)
+
+
+def check_login(settings: Settings) -> Check:
+    """Look at who gets into the site, and how well what lets them in is kept."""
+    from maskwatch.settings.web_secrets import read_web_secrets
+
+    web = settings.web
+    try:
+        secrets = read_web_secrets(settings)
+    except ConfigError as error:
+        return Check("login", Status.FAILED, str(error))
+    here = f"{web.host}:{web.port}"
+    if not secrets.has_login and web.insecure and not is_loopback(web.host):
+        text = f"web.insecure: everybody who reaches {here} sees every camera; set web.password or web.password_file"
+        return Check("login", Status.WARNING, text)
+    if not secrets.has_login:
+        return Check("login", Status.OK, f"none; {here} is reached from this machine only")
+    programs = f"tokens of {', '.join(secrets.tokens)}" if secrets.tokens else ""
+    ways = " and ".join(filter(None, ("a password" if secrets.password else "", programs)))
+    if secrets.password is not None and len(secrets.password) < _GOOD_PASSWORD:
+        text = f"{ways}; the password has fewer than {_GOOD_PASSWORD} characters: some words in a row are better"
+        return Check("login", Status.WARNING, text)
+    if not is_loopback(web.host) and not web.proxies:
+        text = f"{ways}, which travel unencrypted; put a proxy with TLS in front, and say so with web.proxies"
+        return Check("login", Status.WARNING, text)
+    if web.insecure:
+        return Check("login", Status.WARNING, f"{ways}; web.insecure does nothing beside a login, leave it out")
+    return Check("login", Status.OK, ways)
 
 
 def check_record(settings: Settings) -> Check:

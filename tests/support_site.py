@@ -39,10 +39,12 @@ def serve(url: str, max_streams: int = 4) -> Iterator[SiteServer]:
 
 
 @contextmanager
-def ask(port: int, path: str, timeout_s: float = 20) -> Iterator[http.client.HTTPResponse]:
+def ask(
+    port: int, path: str, timeout_s: float = 20, headers: Mapping[str, str] | None = None
+) -> Iterator[http.client.HTTPResponse]:
     """Send a GET request and give the answer, whose body is not read yet."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)) as connection:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=dict(headers or {}))
         with connection.getresponse() as answer:
             yield answer
 

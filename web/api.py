@@ -17,6 +17,7 @@ from maskwatch.errors import QueueError
 from maskwatch.settings import CAMERA_NAME_PATTERN
 from maskwatch.shedding import Shedding
 from web.health import what_is_missing
+from web.login.gate import is_let_in
 from web.openapi import document
 from web.pages import streaming, take_place
 from web.sight import describe, describe_shedding, sight_of
@@ -129,6 +130,7 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Say whether the installation does its work, and what is missing when it doesn't."""
     missing = what_is_missing(site().bus, site().settings)
-    answer = jsonify(ready=not missing, missing=missing)
+    shown = missing if is_let_in() or not missing else ["log in, or send a token, to read what is missing"]
+    answer = jsonify(ready=not missing, missing=shown)
     answer.status_code = 503 if missing else 200
     return answer

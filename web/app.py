@@ -17,6 +17,9 @@ from web.bus import Bus
 from web.exposition import SiteCollector
 from web.guard import install_guard
 from web.hub import Hub, HubTimes
+from web.login.gate import install_gate
+from web.login.pages import login_pages
+from web.login.visitor import Login
 from web.pages import pages
 from web.site import Site
 from web.streams import StreamSlots
@@ -24,7 +27,7 @@ from web.streams import StreamSlots
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings, bus: Bus, records: Records | None = None) -> Flask:
+def create_app(settings: Settings, bus: Bus, records: Records | None = None, login: Login | None = None) -> Flask:
     """Build the site.
 
     Args:
@@ -32,6 +35,7 @@ def create_app(settings: Settings, bus: Bus, records: Records | None = None) -> 
         bus: where everything that is shown live is read from.
         records: where events and counted people are read from; None opens those that the settings name, when they are
             first asked for.
+        login: whom it lets in; None is what the settings say, with sessions that end with this process.
 
     Returns:
         A WSGI application. Its hub's thread runs already but sleeps until somebody watches; `web.site.site_of(app)`
@@ -45,8 +49,9 @@ def create_app(settings: Settings, bus: Bus, records: Records | None = None) -> 
     zone = site_zone(settings.web.timezone)
     Site(settings, bus, hub, slots, metrics, records or kept_records(settings), zone).install(app)
     install_guard(app, settings.web)
+    install_gate(app, settings.web, login or Login.alone(settings))
     install_words(app.jinja_env)
-    for blueprint in (pages, answers, api, answers_api, operations):
+    for blueprint in (pages, answers, api, answers_api, operations, login_pages):
         app.register_blueprint(blueprint)
     hub.start()
     return app

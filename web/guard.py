@@ -9,7 +9,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, MisdirectedRequest, ServiceUnavailable
 
 from maskwatch.errors import QueueError, StoreError
-from maskwatch.settings.model import WebSettings, is_loopback
+from maskwatch.settings.web import WebSettings, is_loopback
 from web.answers.span import AskedWrong
 
 __all__ = ["install_guard"]
@@ -28,6 +28,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+_PROBES = ("operations.healthz", "operations.readyz")
 _FOR_OTHER_PAGES = ("pages.stream", "pages.snapshot")
 """A dashboard of somebody's own may show these; its scripts still can't read them."""
 
@@ -39,12 +40,14 @@ def install_guard(app: Flask, settings: WebSettings) -> None:
     def check_host() -> None:
         # A page elsewhere can make its own name point to 127.0.0.1 and read this site through the visitor's browser
         # (DNS rebinding); it can't choose the name that the browser sends. Clients of HTTP/1.0 send none.
+        # Behind a login such a page gets nowhere, since it has neither cookie nor token.
         host = request.headers.get("Host")
-        if not settings.insecure and host is not None and not _is_ours(host, settings.host):
-            raise MisdirectedRequest(
-                f"this site answers to {settings.host} and localhost only, not to {host[:80]!r}; "
-                "a proxy has to pass one of those names on, or web.insecure has to be spelled out"
-            )
+        if host is None or _is_ours(host, settings) or _is_proof_against_names(settings):
+            return
+        raise MisdirectedRequest(
+            f"this site answers to {', '.join((settings.host, *settings.hosts))} and localhost only, not to "
+            f"{host[:80]!r}; name it in web.hosts, set a login (web.password), or let the proxy pass one of those on"
+        )
 
     @app.after_request
     def add_headers(answer: Response) -> Response:
@@ -72,12 +75,20 @@ def install_guard(app: Flask, settings: WebSettings) -> None:
         return _error_answer(error)
 
 
-def _is_ours(host: str, listening_on: str) -> bool:
+def _is_ours(host: str, settings: WebSettings) -> bool:
+    """Tell whether a Host header names this site."""
+    if not settings.hosts and (settings.insecure or settings.has_login):
+        return True
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    return name == listening_on or is_loopback(name)
+    return name in (settings.host.lower(), *settings.hosts) or is_loopback(name)
+
+
+def _is_proof_against_names(settings: WebSettings) -> bool:
+    """Tell whether a request is safe under any name: what probes and scrapers ask, who know addresses, not names."""
+    return settings.has_login and (request.endpoint in _PROBES or "Authorization" in request.headers)
 
 
 def _error_answer(error: HTTPException) -> Response:
@@ -93,6 +104,6 @@ def _error_answer(error: HTTPException) -> Response:
         answer = Response(f"{message}\n", mimetype="text/plain")
     answer.status_code = int(code)
     for name, value in error.get_headers():
-        if name in ("Retry-After", "Allow"):
-            answer.headers[name] = value
+        if name in ("Retry-After", "Allow", "WWW-Authenticate"):
+            answer.headers.add(name, value)
     return answer

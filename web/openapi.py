@@ -6,6 +6,7 @@ from typing import Any
 
 from maskwatch.types import CameraState, Verdict
 from web.answers import openapi as answers
+from web.login import openapi as login
 from web.painter import WIDTHS
 
 __all__ = ["document"]
@@ -45,8 +46,11 @@ def document(version: str) -> _Json:
             "version": version,
             "description": "Cameras, their annotated streams, what is counted, and what is on record.",
         },
-        "paths": {**_pages(), **answers.pages(), **_api(), **answers.api(), **_operations()},
-        "components": {"schemas": {**_schemas(), **answers.schemas()}},
+        "paths": login.secured(
+            {**_pages(), **answers.pages(), **login.pages(), **_api(), **answers.api(), **_operations()}
+        ),
+        "components": {"schemas": {**_schemas(), **answers.schemas()}, "securitySchemes": login.schemes()},
+        "security": [{name: []} for name in login.schemes()],
     }
 
 

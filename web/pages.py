@@ -8,6 +8,7 @@ from flask import Blueprint, Response, render_template
 from werkzeug.exceptions import ServiceUnavailable
 
 from maskwatch.errors import QueueError, SourceError
+from web.login.gate import while_let_in
 from web.painter import paint_card, paint_frame
 from web.sight import Sight, no_broker, sight_of
 from web.site import asked_width, find_camera, site
@@ -91,8 +92,11 @@ def take_place() -> Callable[[], None]:
 
 
 def streaming(chunks: Iterator[bytes], mimetype: str, watcher: Watcher, give_back: Callable[[], None]) -> Response:
-    """Answer with a stream that gives up its watcher and its place however it ends, also before its first byte."""
-    answer = Response(chunks, mimetype=mimetype)
+    """Answer with a stream that gives up its watcher and its place however it ends, also before its first byte.
+
+    It ends by itself when its visitor's session does.
+    """
+    answer = Response(while_let_in(chunks), mimetype=mimetype)
     answer.call_on_close(watcher.close)
     answer.call_on_close(give_back)
     # Proxies such as nginx would gather the stream before passing it on.

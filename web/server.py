@@ -21,6 +21,7 @@ from maskwatch.settings import Settings
 from maskwatch.settings.model import MetricsSettings, is_loopback
 from web.app import create_app
 from web.bus import RedisBus
+from web.login.visitor import Login
 from web.site import site_of
 
 __all__ = ["SiteServer", "run"]
@@ -148,7 +149,7 @@ def run(settings: Settings, name: str | None = None) -> None:
     durable = connect(addresses.durable.get_secret_value())
     log.configure(settings.log, "web")
     stop = stop_on_signals()
-    server = SiteServer(create_app(settings, RedisBus(client, durable)))
+    server = SiteServer(create_app(settings, RedisBus(client, durable), login=Login.kept(settings, durable)))
     server.start()
     host = socket.gethostname()
     info = ProcessInfo(
@@ -157,7 +158,9 @@ def run(settings: Settings, name: str | None = None) -> None:
         address=advertised_address(settings.web.host, server.port, settings.metrics),
         host=host,
     )
-    structlog.get_logger().info("web.listening", url=server.url, max_streams=settings.web.max_streams)
+    structlog.get_logger().info(
+        "web.listening", url=server.url, max_streams=settings.web.max_streams, login=settings.web.has_login
+    )
     try:
         _stay_registered(ProcessBook(client), info, server, stop)
     finally:

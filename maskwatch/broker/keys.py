@@ -32,6 +32,7 @@ and on the durable server:
     {mw}:records        stream  what isn't recorded yet, each entry one record in the field `r`
     {mw}:jobs           zset    jobs -> when they were asked for, s of UTC
     {mw}:job:ID         hash    a job as it stands, see maskwatch/jobs; RQ's own keys begin with `rq:`
+    {mw}:login:...      list    tries to get into the site, by address; string: a session that was ended; both expire
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ __all__ = [
     "LATENCY",
     "LEASES",
     "LOADS",
+    "LOGIN",
     "PRESENT",
     "PROCESSES",
     "PROCESS_INFOS",
@@ -99,6 +101,8 @@ SNAPSHOT = TAG + "snapshot:"
 RECORDS = TAG + "records"
 JOBS = TAG + "jobs"
 JOB = TAG + "job:"
+LOGIN = TAG + "login"
+"""The library that counts tries appends what it needs."""
 
 CAPTURED = "captured"
 ANALYSED = "analysed"

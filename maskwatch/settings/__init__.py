@@ -13,13 +13,13 @@ from maskwatch.settings.model import (
     RelookSettings,
     Settings,
     SheddingSettings,
-    WebSettings,
     WorkerSettings,
 )
 from maskwatch.settings.part import Part
 from maskwatch.settings.record import BlobsSettings, StoreSettings
 from maskwatch.settings.rules import EvidenceSettings, PrivacySettings, RuleSettings, ScheduleSettings, ZoneSettings
 from maskwatch.settings.source import Source, SourceKind, parse_source, scrub
+from maskwatch.settings.web import WebSettings
 
 __all__ = [
     "CAMERA_NAME_PATTERN",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -23,6 +21,7 @@ from maskwatch.settings.rules import (
     zones_of,
 )
 from maskwatch.settings.source import Source, parse_source, scrub_url
+from maskwatch.settings.web import WebSettings, is_loopback
 from maskwatch.types import Profile
 from maskwatch.zones import Rule, Zone
 
@@ -37,7 +36,6 @@ __all__ = [
     "RelookSettings",
     "Settings",
     "SheddingSettings",
-    "WebSettings",
     "WorkerSettings",
     "is_loopback",
 ]
@@ -187,34 +185,6 @@ class ModelsSettings(Part):
     dir: Path | None = Field(default=None, description="folder of models; empty: `models` in the state folder")
 
 
-class WebSettings(Part):
-    """Where the site listens and how much it gives away."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, le=65535, description="0 picks a free one")
-    insecure: bool = Field(default=False, description="allow a host other than loopback without a login")
-    max_streams: int = Field(default=64, ge=1, le=1024, description="open streams; one more is answered 503")
-    max_stream_fps: float = Field(default=15.0, ge=0.5, le=60)
-    timezone: str | None = Field(default=None, description="of days and hours, such as Europe/Berlin; empty: ours")
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_timezone(cls, value: str | None) -> str | None:
-        try:
-            return None if value is None else ZoneInfo(value).key
-        except (KeyError, OSError, ValueError):
-            raise ValueError(f"expected a name such as Europe/Berlin or UTC, received {value!r}") from None
-
-    @model_validator(mode="after")
-    def _loopback_unless_insecure(self) -> WebSettings:
-        if not self.insecure and not is_loopback(self.host):
-            raise ValueError(
-                f"host {self.host} can be reached from other machines and there is no login; "
-                "use 127.0.0.1, or spell out insecure: true (--insecure)"
-            )
-        return self
-
-
 class MetricsSettings(Part):
     """Where each process other than the site shows its own metrics."""
 
@@ -307,13 +277,3 @@ class Settings(Part):
                 "MASKWATCH_REDIS__LIVE and MASKWATCH_REDIS__DURABLE, or use `maskwatch up`, which starts its own"
             )
         return self.redis
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach a listening host name or address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -33,7 +33,17 @@ from maskwatch.settings import (
 from tests.support import ROOT
 
 EXAMPLE = ROOT / "cameras.example.yaml"
-SECRETS = {"REDIS_PASSWORD": "x", "LOBBY_PASSWORD": "y", "RECORD_PASSWORD": "z"}
+SECRETS = {
+    "REDIS_PASSWORD": "x",
+    "LOBBY_PASSWORD": "y",
+    "RECORD_PASSWORD": "z",
+    "SITE_PASSWORD": "p" * 8,
+    "HOME_ASSISTANT_TOKEN": "t" * 20,
+    "METRICS_TOKEN": "u" * 20,
+    "SESSION_SECRET": "s" * 32,
+}
+IN_FILES = {"password_file", "metrics_token_file", "session_secret_file"}
+"""Each stands for a key of the example, which can't be given together with it."""
 
 
 def example() -> dict[str, Any]:
@@ -70,7 +80,8 @@ def test_example_holds_every_key_there_is() -> None:
         ("metrics", MetricsSettings),
         ("log", LogSettings),
     ):
-        assert set(data[key]) == set(model.model_fields), key
+        assert set(data[key]) == set(model.model_fields) - IN_FILES, key
+    assert all(f"# Or `{key}: FILE`" in EXAMPLE.read_text(encoding="utf-8") for key in IN_FILES)
 
 
 def test_every_key_of_the_example_has_a_comment_above() -> None:
@@ -124,6 +135,8 @@ def test_defaults_in_brackets_are_the_real_ones() -> None:
     assert written["most_mb"] == str(settings.blobs.most_mb)
     assert written["host"] == settings.web.host
     assert written["port"] == str(settings.web.port)
+    assert written["session_hours"] == f"{settings.web.session_hours:g}"
+    assert written["proxies"] == str(settings.web.proxies)
     assert written["max_streams"] == str(settings.web.max_streams)
     assert written["max_stream_fps"] == f"{settings.web.max_stream_fps:g}"
     assert written["level"] == settings.log.level

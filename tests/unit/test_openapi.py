@@ -59,8 +59,9 @@ def test_document_has_every_route_and_no_other(app: Flask, described: dict[str, 
 
 def test_path_parameters_are_declared(described: dict[str, Any]) -> None:
     for path, item in described["paths"].items():
-        declared = {p["name"] for p in item["get"].get("parameters", []) if p["in"] == "path"}
-        assert declared == set(re.findall(r"{(\w+)}", path))
+        for operation in item.values():
+            declared = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+            assert declared == set(re.findall(r"{(\w+)}", path))
 
 
 def test_references_lead_somewhere(described: dict[str, Any]) -> None:

@@ -78,6 +78,10 @@ export class Stream {
 
   async read(signal) {
     const answer = await fetch(`/api/v1/wall${this.query}`, { signal, cache: "no-store" });
+    if (answer.status === 401) {
+      // The session is over; the page itself says so, and comes back here.
+      location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    }
     if (!answer.ok) {
       const error = new Error(`the site answers ${answer.status}`);
       error.retryAfterMs = 1000 * Number(answer.headers.get("Retry-After") ?? 0);

@@ -1,0 +1,92 @@
+"""The login's part of the OpenAPI document, kept by hand; a test compares it with the routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["pages", "schemes", "secured"]
+
+_Json = dict[str, Any]
+
+_TEXT = {"type": "string"}
+_OPEN = ("/healthz", "/readyz", "/login")
+
+
+def pages() -> _Json:
+    """Return the pages."""
+    page = {"text/html": {"schema": _TEXT}}
+    form = {
+        "type": "object",
+        "required": ["password"],
+        "properties": {
+            "password": _TEXT,
+            "next": {**_TEXT, "description": "path of this site to go to; / when left out"},
+            "csrf_token": {**_TEXT, "description": "from the page; a request with a cookie wants it"},
+        },
+    }
+    wanted = {"name": "next", "in": "query", "schema": _TEXT, "description": "path of this site to come back to"}
+    return {
+        "/login": {
+            "get": {
+                "summary": "The page that asks for the password",
+                "parameters": [wanted],
+                "responses": {
+                    "200": {"description": "the page", "content": page},
+                    "302": {"description": "nobody has to log in, or has already"},
+                },
+            },
+            "post": {
+                "summary": "Begin a session",
+                "requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": form}}},
+                "responses": {
+                    "303": {"description": "let in; the cookie holds the session"},
+                    "403": {"description": "not the password", "content": page},
+                    "429": {"description": "too many attempts; Retry-After says when", "content": page},
+                },
+            },
+        },
+        "/logout": {
+            "post": {
+                "summary": "End the session, at every replica; wants csrf_token as a field, or the header X-CSRFToken",
+                "responses": {"303": {"description": "to /login"}},
+            }
+        },
+    }
+
+
+def schemes() -> _Json:
+    """Return what lets somebody in."""
+    return {
+        "token": {"type": "http", "scheme": "bearer", "description": "a token of web.tokens; for metrics also theirs"},
+        "player": {"type": "http", "scheme": "basic", "description": "a token's name, and the token as password"},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "maskwatch-...",
+            "description": "of /login; requests that change something want the header X-CSRFToken as well",
+        },
+    }
+
+
+def secured(paths: _Json) -> _Json:
+    """Say of each operation whom it answers, where the site has a login.
+
+    Args:
+        paths: of the whole document.
+
+    Returns:
+        The same; those that are open to everybody say so, the rest may answer 401.
+    """
+    refused = {
+        "description": "the site has a login, and nobody is let in by this request",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+    return {
+        path: {
+            method: {**operation, "security": []}
+            if path in _OPEN
+            else {**operation, "responses": {**operation["responses"], "401": refused}}
+            for method, operation in item.items()
+        }
+        for path, item in paths.items()
+    }
