@@ -171,7 +171,9 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], _Orig
             target = target.setdefault(key, {})
             if not isinstance(target, dict):
                 raise ConfigError(f"environment variable {variable}: {key} is set as a whole by another; unset one")
-        target[keys[-1]] = environ[variable] if _is_secret(keys) else _scalar(environ[variable])
+        text = environ[variable]
+        # Compose and Kubernetes can leave a value out only by leaving it empty.
+        target[keys[-1]] = text if text and _is_secret(keys) else _scalar(text)
         origins[keys] = variable
     return data, origins
 

@@ -353,3 +353,7 @@ def test_mistake_in_a_part_of_the_defaults_names_its_line_and_a_near_key() -> No
     text = "defaults:\n  motion:\n    treshold: 12\ncameras: {a: {source: 'webcam:0'}}\n"
     with pytest.raises(ConfigError, match=r":3: .*motion: unknown key 'treshold'; did you mean 'threshold'\?"):
         parse_settings(text, {})
+
+
+def test_empty_variable_leaves_a_secret_out() -> None:
+    assert parse_settings("", {"MASKWATCH_STORE__URL": ""}).store.url is None
