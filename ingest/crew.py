@@ -271,6 +271,7 @@ def _info(name: str, camera: CameraSettings) -> CameraInfo:
         profile=camera.profile,
         on=camera.on,
         snapshots=camera.privacy.snapshots,
+        stream=camera.privacy.stream,
         zones=camera.zone_values,
         rules=camera.rule_values,
     )

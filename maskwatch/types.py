@@ -23,6 +23,7 @@ __all__ = [
     "Profile",
     "Severity",
     "Snapshots",
+    "StreamFaces",
     "Verdict",
 ]
 
@@ -113,6 +114,13 @@ class Snapshots(StrEnum):
     FULL = "full"
 
 
+class StreamFaces(StrEnum):
+    """How faces look in a camera's live pictures."""
+
+    FULL = "full"
+    BLURRED = "blurred"
+
+
 class FrameStatus(StrEnum):
     """How the analysis of one frame ended; only `OK` with no people means that nobody is there."""
 
@@ -173,6 +181,8 @@ class FrameResult:
         model: name and version of the classifier that spoke.
         detector: name and version of what found the faces; empty where nothing looked for any.
         note: what went wrong, when `status` isn't `OK`.
+        faces: left, top, right, bottom in 0..1 of everything that may be a face, people included, where viewers mustn't
+            see faces; None where they may.
     """
 
     status: FrameStatus
@@ -182,6 +192,7 @@ class FrameResult:
     model: str = ""
     note: str = ""
     detector: str = ""
+    faces: tuple[tuple[float, float, float, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

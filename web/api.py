@@ -20,7 +20,7 @@ from web.health import what_is_missing
 from web.login.gate import is_let_in
 from web.openapi import document
 from web.pages import streaming, take_place
-from web.sight import describe, describe_shedding, sight_of
+from web.sight import describe, describe_settings, describe_shedding, sight_of
 from web.site import asked_width, find_camera, site
 from web.streams import WALL_TYPE, wall_messages
 
@@ -36,7 +36,9 @@ _CAMERA_NAME = re.compile(CAMERA_NAME_PATTERN)
 @api.get("/cameras")
 def cameras() -> Response:
     """List all cameras with their states."""
-    return jsonify(items=[describe(view, sight_of(view)) for view in site().bus.overview()])
+    return jsonify(
+        items=[{**describe(view, sight_of(view)), **describe_settings(view)} for view in site().bus.overview()]
+    )
 
 
 @api.get("/cameras/<name>")
@@ -44,7 +46,9 @@ def camera(name: str) -> Response:
     """Tell all of one camera, its counters included."""
     view = find_camera(name)
     counts = site().bus.counts().cameras.get(name)
-    return jsonify(**describe(view, sight_of(view)), counts=asdict(counts) if counts else None)
+    return jsonify(
+        **describe(view, sight_of(view)), **describe_settings(view), counts=asdict(counts) if counts else None
+    )
 
 
 @api.get("/status")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from maskwatch.types import CameraState, Verdict
+from web import openapi_cameras
 from web.answers import openapi as answers
 from web.login import openapi as login
 from web.painter import WIDTHS
@@ -49,7 +50,10 @@ def document(version: str) -> _Json:
         "paths": login.secured(
             {**_pages(), **answers.pages(), **login.pages(), **_api(), **answers.api(), **_operations()}
         ),
-        "components": {"schemas": {**_schemas(), **answers.schemas()}, "securitySchemes": login.schemes()},
+        "components": {
+            "schemas": {**_schemas(), **openapi_cameras.schemas(), **answers.schemas()},
+            "securitySchemes": login.schemes(),
+        },
         "security": [{name: []} for name in login.schemes()],
     }
 
@@ -133,7 +137,7 @@ def _schemas() -> _Json:
         "faces": _COUNT_BY, "people": _COUNT_BY, "events": _COUNT_BY, "present": _COUNT_BY,
     }  # fmt: skip
     return {
-        "Camera": _object(_camera()),
+        "Camera": _object({**_camera(), **openapi_cameras.properties()}),
         "Counts": _object(counts),
         "Status": _object(
             {

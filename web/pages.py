@@ -62,7 +62,7 @@ def snapshot(name: str) -> Response:
         sight = Sight(sight.state, "no frame has been analysed yet", False, "waiting for a picture")
     if sight.is_picture and shown is not None:
         try:
-            answer = Response(paint_frame(shown, [width], sight.zones)[width], mimetype="image/jpeg")
+            answer = Response(paint_frame(shown, [width], sight)[width], mimetype="image/jpeg")
         except SourceError:
             sight, shown = Sight(sight.state, "the picture can't be decoded", False, "no picture"), None
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -11,8 +11,8 @@ from maskwatch.arrays import UInt8Array
 from maskwatch.broker.messages import Shown
 from maskwatch.errors import SourceError
 from maskwatch.media.jpeg import decode_jpeg, encode_jpeg
-from maskwatch.render import annotate, card, draw_zones
-from maskwatch.zones import Zone
+from maskwatch.render import annotate, blur_faces, card, draw_zones
+from maskwatch.types import FrameStatus
 from web.sight import Sight
 
 __all__ = ["WIDTHS", "paint_card", "paint_frame", "size_for"]
@@ -30,13 +30,13 @@ def size_for(size_wh: tuple[int, int], width: int) -> tuple[int, int]:
     return width, max(16, round(size_wh[1] * width / size_wh[0]))
 
 
-def paint_frame(shown: Shown, widths: Iterable[int], zones: Sequence[Zone] = ()) -> dict[int, bytes]:
+def paint_frame(shown: Shown, widths: Iterable[int], sight: Sight) -> dict[int, bytes]:
     """Draw zones and the result onto the picture, for each width by itself so that letters stay sharp.
 
     Args:
         shown: picture and result.
         widths: that viewers asked for.
-        zones: of the camera.
+        sight: the camera's, with its zones; says whether faces are blurred first.
 
     Returns:
         JPEG by width.
@@ -45,11 +45,11 @@ def paint_frame(shown: Shown, widths: Iterable[int], zones: Sequence[Zone] = ())
         DecodeError: if the picture can't be decoded.
         SourceUnsupported: if it has more pixels than are decoded here.
     """
-    frame_bgr = decode_jpeg(shown.jpeg, f"picture of {shown.camera}")
+    frame_bgr = _picture(shown, sight)
     painted = {}
     for width in widths:
         scaled_bgr = _scaled(frame_bgr, width)
-        draw_zones(scaled_bgr, zones)
+        draw_zones(scaled_bgr, sight.zones)
         annotate(scaled_bgr, shown.result)
         painted[width] = encode_jpeg(scaled_bgr)
     return painted
@@ -69,7 +69,7 @@ def paint_card(sight: Sight, last: Shown | None, widths: Iterable[int]) -> dict[
     backdrop_bgr = None
     if last is not None:
         try:
-            backdrop_bgr = decode_jpeg(last.jpeg)
+            backdrop_bgr = _picture(last, sight)
         except SourceError:  # the card is what matters, and says why there is no picture
             last = None
     painted = {}
@@ -83,6 +83,21 @@ def paint_card(sight: Sight, last: Shown | None, widths: Iterable[int]) -> dict[
         )
         painted[width] = encode_jpeg(image_bgr)
     return painted
+
+
+def _picture(shown: Shown, sight: Sight) -> UInt8Array:
+    """Return the picture as viewers may see it.
+
+    Where faces are blurred, those are that the analysis of this very picture found, poor detections and predictions
+    included. Who isn't known to have been looked for can't be hidden alone: then all of the picture is blurred.
+    """
+    frame_bgr = decode_jpeg(shown.jpeg, f"picture of {shown.camera}")
+    result = shown.result
+    if sight.hides_faces or result.faces is not None:
+        is_known = result.faces is not None and result.status is FrameStatus.OK
+        people = [person.box_unit for person in result.people]
+        blur_faces(frame_bgr, [*(result.faces or ()), *people] if is_known else [(0.0, 0.0, 1.0, 1.0)])
+    return frame_bgr
 
 
 def _scaled(frame_bgr: UInt8Array, width: int) -> UInt8Array:

@@ -99,7 +99,7 @@ class Screens:
     def _frames(self, camera: str, shown: Shown, widths: Collection[int], sight: Sight) -> dict[int, bytes] | None:
         """Draw a frame, or return None when it can't be decoded, which is logged once until one can."""
         try:
-            painted = paint_frame(shown, widths, sight.zones)
+            painted = paint_frame(shown, widths, sight)
         except SourceError as error:
             if camera not in self._unreadable:
                 self._log.warning("picture.unreadable", camera=camera, error=str(error))

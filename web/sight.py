@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maskwatch.broker.messages import CameraView
 from maskwatch.shedding import Shedding
-from maskwatch.types import CameraState
-from maskwatch.zones import Zone
+from maskwatch.types import CameraState, MaskLabel, StreamFaces
+from maskwatch.zones import DAYS, Rule, Zone
 
 __all__ = [
     "STALLED_AFTER_S",
     "Sight",
     "describe",
+    "describe_settings",
     "describe_shedding",
     "no_answer",
     "no_broker",
@@ -53,6 +54,7 @@ class Sight:
         is_picture: True when its newest picture may be shown as live; False when a card must stand in for it.
         title: of the card, and of the badge.
         zones: to be drawn onto the picture.
+        hides_faces: whether faces are to be blurred, in the picture and in what is left of it behind a card.
     """
 
     state: CameraState
@@ -60,10 +62,16 @@ class Sight:
     is_picture: bool
     title: str
     zones: tuple[Zone, ...] = ()
+    hides_faces: bool = False
 
 
 def sight_of(view: CameraView) -> Sight:
     """Decide how a camera is shown; a picture is only live while packets arrive and somebody analyses them."""
+    sight = _sight_of(view)
+    return replace(sight, hides_faces=view.info.stream is StreamFaces.BLURRED)
+
+
+def _sight_of(view: CameraView) -> Sight:
     state, reason = view.state, view.reason
     if state is CameraState.LIVE and view.packet_age_s is not None and view.packet_age_s >= STALLED_AFTER_S:
         state, reason = CameraState.STALLED, f"last packet {view.packet_age_s:.0f} s ago"
@@ -123,6 +131,18 @@ def describe(view: CameraView, sight: Sight) -> dict[str, Any]:
     }
 
 
+def describe_settings(view: CameraView) -> dict[str, Any]:
+    """Return what the API tells of a camera's zones, rules and privacy, in the words of the configuration."""
+    return {
+        "zones": [
+            {"name": zone.name, "polygon": [list(point) for point in zone.polygon_unit], "ignore": zone.is_ignored}
+            for zone in view.info.zones
+        ],
+        "rules": [_rule(rule) for rule in view.info.rules],
+        "privacy": {"snapshots": view.info.snapshots.value, "stream": view.info.stream.value},
+    }
+
+
 def describe_shedding(shedding: Shedding) -> dict[str, Any]:
     """Return what the API and the pages tell of what gives way because the workers can't keep up."""
     return {
@@ -131,6 +151,31 @@ def describe_shedding(shedding: Shedding) -> dict[str, Any]:
         "fps_factor": round(shedding.fps_factor, 2),
         "words": shedding.words,
     }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    hours = rule.schedule
+    return {
+        "name": rule.name,
+        "zone": rule.zone or None,
+        "require": MaskLabel.WITH_MASK.value if rule.requires_mask else None,
+        "crowd": rule.crowd,
+        "schedule": hours
+        and {
+            "days": [DAYS[day] for day in hours.days],
+            "from": _time_of_day(hours.start_min),
+            "to": _time_of_day(hours.end_min),
+            "timezone": hours.timezone,
+        },
+        "evidence": {"of": rule.looks_of, "at_least": rule.looks_at_least},
+        "grace_s": rule.grace_s,
+        "cooldown_s": rule.cooldown_s,
+        "severity": rule.severity.value,
+    }
+
+
+def _time_of_day(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def _rounded(seconds: float | None) -> float | None:

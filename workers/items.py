@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,11 +10,11 @@ from maskwatch.arrays import UInt8Array
 from maskwatch.broker.messages import Taken, TakenKind
 from maskwatch.events import Record
 from maskwatch.shedding import Shedding
-from maskwatch.types import Detection, FrameResult, Profile, Snapshots
+from maskwatch.types import Detection, FrameResult, Profile, Snapshots, StreamFaces
 from maskwatch.zones import Rule, Zone
 from workers.rules import Wish
 
-__all__ = ["PipelineItem", "PipelineOutput", "item_of"]
+__all__ = ["PipelineItem", "PipelineOutput", "boxes_unit", "item_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +34,7 @@ class PipelineItem:
         zones: of the camera.
         rules: of the camera.
         snapshots: which pictures of violations may be kept.
+        stream: how faces look in live pictures; where they are blurred the result says where all of them are.
         wall_time_utc: when it was captured, with a time zone; None: no records are wanted.
     """
 
@@ -48,6 +50,7 @@ class PipelineItem:
     zones: tuple[Zone, ...] = ()
     rules: tuple[Rule, ...] = ()
     snapshots: Snapshots = Snapshots.NONE
+    stream: StreamFaces = StreamFaces.FULL
     wall_time_utc: datetime | None = None
 
 
@@ -74,6 +77,18 @@ class PipelineOutput:
     faces: tuple[Detection, ...] = ()
 
 
+def boxes_unit(faces: Sequence[Detection], size_wh: tuple[int, int]) -> tuple[tuple[float, float, float, float], ...]:
+    """Return the boxes of faces in 0..1 of a picture's width and height.
+
+    Args:
+        faces: in pixels.
+        size_wh: of the picture.
+    """
+    width, height = size_wh
+    boxes = (face.box_xyxy for face in faces)
+    return tuple((left / width, top / height, right / width, bottom / height) for left, top, right, bottom in boxes)
+
+
 def item_of(taken: Taken, time_utc: datetime | None, shedding: Shedding) -> PipelineItem:
     """Return a turn as the pipeline takes it.
 
@@ -94,5 +109,6 @@ def item_of(taken: Taken, time_utc: datetime | None, shedding: Shedding) -> Pipe
         zones=taken.info.zones,
         rules=taken.info.rules,
         snapshots=taken.info.snapshots,
+        stream=taken.info.stream,
         wall_time_utc=None if time_utc is None else time_utc - timedelta(seconds=taken.age_s),
     )

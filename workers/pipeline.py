@@ -16,16 +16,26 @@ from numpy.typing import NDArray
 
 from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.broker.messages import TakenKind
-from maskwatch.errors import ConfigError, DecodeError, ModelError, SourceError, WireError
+from maskwatch.errors import ConfigError, DecodeError, ModelError, SourceError
 from maskwatch.media import decode_jpeg
-from maskwatch.types import LABELS, Detection, FrameResult, FrameStatus, MaskLabel, Person, Profile, Verdict
+from maskwatch.types import (
+    LABELS,
+    Detection,
+    FrameResult,
+    FrameStatus,
+    MaskLabel,
+    Person,
+    Profile,
+    StreamFaces,
+    Verdict,
+)
 from models.crop import MIN_FACE_PX, MIN_SHARPNESS, FaceQuality, crop_faces, face_quality
 from models.detectors import Detector
-from workers.items import PipelineItem, PipelineOutput
+from workers.items import PipelineItem, PipelineOutput, boxes_unit
 from workers.judging import judge, judge_end, sightings
 from workers.relook import Glance, RelookOptions, glanced, glimpse, needs_look
 from workers.rules import RuleState, Sighting
-from workers.state import CameraState, pack_state, unpack_state
+from workers.state import CameraState, pack_state, read_state
 from workers.track import Step, Track, TrackOptions, Tracks, advance, close_all
 from workers.verdict import Evidence, VerdictOptions, look_weight, vote
 
@@ -190,7 +200,9 @@ class Pipeline:
         latest: dict[str, CameraState] = {}
         for turn in turns:
             item = turn.item
-            turn.before = latest[item.camera] if item.camera in latest else _read_state(item.state, item.epoch)
+            turn.before = (
+                latest[item.camera] if item.camera in latest else read_state(item.state, item.epoch, item.media_time_s)
+            )
             tracks = turn.before.tracks
             if turn.before.epoch != item.epoch:
                 turn.ended = close_all(tracks).closed
@@ -316,10 +328,12 @@ class Pipeline:
         return glances
 
     def _result(self, turn: _Turn, state: CameraState, closed: tuple[Verdict, ...]) -> FrameResult:
+        name, is_blurred = self._classifier.name, turn.item.stream is StreamFaces.BLURRED
         if turn.item.kind is TakenKind.END:
-            return FrameResult(FrameStatus.OK, closed=closed, model=self._classifier.name)
+            return FrameResult(FrameStatus.OK, closed=closed, model=name)
         if turn.frame_bgr is None or turn.note:
-            return FrameResult(FrameStatus.DECODE_ERROR, closed=closed, model=self._classifier.name, note=turn.note)
+            faces = () if is_blurred else None
+            return FrameResult(FrameStatus.DECODE_ERROR, closed=closed, model=name, note=turn.note, faces=faces)
         height, width = turn.frame_bgr.shape[:2]
         assert turn.step is not None
         people = []
@@ -331,22 +345,20 @@ class Pipeline:
                     said = state.glances[track.track_id].probabilities
                 people.append(_person(track, said, at is not None, state, height / width))
         shown = tuple(person for person in people if person is not None)
+        hidden = self._hidden(turn, state, (width, height)) if is_blurred else None
         return FrameResult(
-            FrameStatus.OK, (width, height), shown, closed, self._classifier.name, detector=turn.detector_model
+            FrameStatus.OK, (width, height), shown, closed, name, detector=turn.detector_model, faces=hidden
         )
+
+    def _hidden(
+        self, turn: _Turn, state: CameraState, size_wh: tuple[int, int]
+    ) -> tuple[tuple[float, float, float, float], ...]:
+        """Return where faces are that viewers mustn't see; one that is missed now, where it is predicted to be."""
+        predicted = (track.box_unit(size_wh[1] / size_wh[0]) for track in state.tracks.items)
+        return *boxes_unit(turn.detections, size_wh), *predicted
 
     def _is_shown(self, track: Track, state: CameraState) -> bool:
         return state.tracks.time_s is not None and state.tracks.time_s - track.seen_s <= self._options.track.shown_s
-
-
-def _read_state(data: bytes, epoch: str) -> CameraState:
-    """Return the state, or a fresh one when there is none or another version of Maskwatch wrote it."""
-    if not data:
-        return CameraState(epoch)
-    try:
-        return unpack_state(data)
-    except WireError:
-        return CameraState(epoch)
 
 
 def _verdicts(track_ids: Sequence[int], evidence: Mapping[int, Evidence]) -> dict[int, Verdict]:

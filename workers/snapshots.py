@@ -7,7 +7,7 @@ from dataclasses import replace
 from maskwatch.media import encode_jpeg
 from maskwatch.render import annotate, blur_faces
 from maskwatch.types import FrameStatus, Snapshots
-from workers.items import PipelineOutput
+from workers.items import PipelineOutput, boxes_unit
 from workers.rules import CROWD
 
 __all__ = ["snapshot"]
@@ -29,10 +29,7 @@ def snapshot(output: PipelineOutput, track_id: int, allowed: Snapshots) -> bytes
     frame_bgr = output.frame_bgr.copy()
     if allowed is not Snapshots.FULL:
         height, width = frame_bgr.shape[:2]
-        found = [
-            (left / width, top / height, right / width, bottom / height)
-            for left, top, right, bottom in (face.box_xyxy for face in output.faces)
-        ]
+        found = boxes_unit(output.faces, (width, height))
         blur_faces(frame_bgr, [*found, *(person.box_unit for person in output.result.people)])
     about = tuple(person for person in output.result.people if track_id in (CROWD, person.track_id))
     annotate(frame_bgr, replace(output.result, status=FrameStatus.OK, people=about))

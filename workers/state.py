@@ -24,7 +24,7 @@ from workers.rulestate import pack_rules, unpack_rules
 from workers.track import MOST_TRACKS, Track, Tracks
 from workers.verdict import Evidence
 
-__all__ = ["CameraState", "pack_state", "unpack_state"]
+__all__ = ["CameraState", "pack_state", "read_state", "unpack_state"]
 
 _VERSION = 3
 _HEAD = struct.Struct("<BdIB")
@@ -32,6 +32,8 @@ _TRACK = struct.Struct(f"<I9f2fHBe3ffB4B{CELLS}s")
 _VERDICTS = tuple(Verdict)
 _MOST_EPOCH_BYTES = 64
 _OLDEST_S = 1e9
+_MOST_TRACKS_A_SECOND = 10
+"""That a camera begins, on average over an epoch."""
 _HAS_GLANCE, _AGREED = 8, 16
 _NO_GLANCE = Glance(0.0, 0.0, bytes(CELLS), probabilities=(0.0, 0.0, 0.0))
 
@@ -104,6 +106,25 @@ def unpack_state(data: bytes) -> CameraState:
     evidence = {track.track_id: seen for track, seen, _ in rows if seen.looks}
     glances = {track.track_id: glance for track, _, glance in rows if glance is not None}
     return CameraState(epoch, tracks, evidence, glances, rules)
+
+
+def read_state(data: bytes, epoch: str, media_time_s: float) -> CameraState:
+    """Return the state, or a fresh one when there is none or another version of Maskwatch wrote it.
+
+    In that case numbers of tracks go on above all that may have been given out in this epoch: ids are made of them.
+
+    Args:
+        data: as a turn left it, or empty.
+        epoch: of the turn that begins.
+        media_time_s: seconds within that epoch.
+    """
+    if not data:
+        return CameraState(epoch)
+    try:
+        return unpack_state(data)
+    except WireError:
+        first = 1 + round(_MOST_TRACKS_A_SECOND * min(_OLDEST_S / _MOST_TRACKS_A_SECOND, max(0.0, media_time_s)))
+        return CameraState(epoch, Tracks(next_id=first))
 
 
 def _pack_track(track: Track, seen: Evidence, glance: Glance | None, now_s: float) -> bytes:

@@ -13,7 +13,7 @@ from maskwatch.errors import WireError
 
 __all__ = ["VERSION", "Fields", "finite", "pack"]
 
-VERSION = 3
+VERSION = 4
 """Raised whenever a message changes its form; a reader takes its own version only."""
 
 _LONGEST_TEXT = 4096

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from maskwatch.types import CameraState, CameraStatus, DropReason, EventKind, FrameResult, Profile, Snapshots
+from maskwatch.types import (
+    CameraState,
+    CameraStatus,
+    DropReason,
+    EventKind,
+    FrameResult,
+    Profile,
+    Snapshots,
+    StreamFaces,
+)
 from maskwatch.zones import Rule, Zone
 
 __all__ = [
@@ -38,6 +47,7 @@ class CameraInfo:
         profile: how much work the detector is given.
         on: the only ingest that may hold it, or None.
         snapshots: which pictures of its events may be kept.
+        stream: how faces look in its live pictures.
         zones: named parts of its picture.
         rules: what is reported of it.
     """
@@ -51,6 +61,7 @@ class CameraInfo:
     profile: Profile = Profile.ACCURATE
     on: str | None = None
     snapshots: Snapshots = Snapshots.NONE
+    stream: StreamFaces = StreamFaces.FULL
     zones: tuple[Zone, ...] = ()
     rules: tuple[Rule, ...] = ()
 

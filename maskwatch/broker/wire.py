@@ -21,6 +21,7 @@ from maskwatch.types import (
     Profile,
     Severity,
     Snapshots,
+    StreamFaces,
     Verdict,
 )
 from maskwatch.zones import DAYS, MOST_RULES, Rule, Schedule, Zone
@@ -99,6 +100,7 @@ def pack_info(info: CameraInfo) -> bytes:
             info.profile.value,
             info.on,
             info.snapshots.value,
+            info.stream.value,
             [_zone_fields(zone) for zone in info.zones],
             [_rule_fields(rule) for rule in info.rules],
         ],
@@ -111,7 +113,7 @@ def unpack_info(data: bytes, where: str) -> CameraInfo:
     Raises:
         WireError: if they have another form.
     """
-    fields = Fields.of("camera", data, where, 11)
+    fields = Fields.of("camera", data, where, 12)
     return CameraInfo(
         name=fields.text(),
         source=fields.text(),
@@ -122,6 +124,7 @@ def unpack_info(data: bytes, where: str) -> CameraInfo:
         profile=fields.one_of(Profile),
         on=fields.optional(fields.text),
         snapshots=fields.one_of(Snapshots),
+        stream=fields.one_of(StreamFaces),
         zones=tuple(_zone(zone) for zone in fields.lists(3, MOST_RULES)),
         rules=tuple(_rule(rule) for rule in fields.lists(10, MOST_RULES)),
     )
@@ -214,7 +217,8 @@ def pack_result(result: FrameResult) -> bytes:
     ]
     closed = [verdict.value for verdict in result.closed]
     names = [result.model, result.note, result.detector]
-    return pack("result", [result.status.value, *map(int, result.size_wh), people, closed, *names])
+    faces = None if result.faces is None else [[finite("face", edge) for edge in face] for face in result.faces]
+    return pack("result", [result.status.value, *map(int, result.size_wh), people, closed, *names, faces])
 
 
 def unpack_result(data: bytes, where: str) -> FrameResult:
@@ -223,7 +227,7 @@ def unpack_result(data: bytes, where: str) -> FrameResult:
     Raises:
         WireError: if it has another form.
     """
-    fields = Fields.of("result", data, where, 8)
+    fields = Fields.of("result", data, where, 9)
     return FrameResult(
         status=fields.one_of(FrameStatus),
         size_wh=(fields.whole(), fields.whole()),
@@ -232,6 +236,7 @@ def unpack_result(data: bytes, where: str) -> FrameResult:
         model=fields.text(),
         note=fields.text(),
         detector=fields.text(),
+        faces=fields.optional(lambda: tuple(_box(face) for face in fields.lists(4, _MOST_PEOPLE))),
     )
 
 
@@ -274,10 +279,14 @@ def _schedule(fields: Fields) -> Schedule:
     return Schedule(tuple(days), fields.whole(), fields.whole(), fields.text())
 
 
+def _box(fields: Fields) -> tuple[float, float, float, float]:
+    return fields.number(), fields.number(), fields.number(), fields.number()
+
+
 def _person(fields: Fields) -> Person:
     return Person(
         track_id=fields.whole(),
-        box_unit=(fields.number(), fields.number(), fields.number(), fields.number()),
+        box_unit=_box(fields),
         score=fields.number(),
         label=fields.optional(lambda: fields.one_of(MaskLabel)),
         probabilities=tuple(fields.each(len(LABELS), lambda one: one.number())),

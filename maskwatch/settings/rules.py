@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from maskwatch.settings.part import Part
-from maskwatch.types import Severity, Snapshots
+from maskwatch.types import Severity, Snapshots, StreamFaces
 from maskwatch.zones import DAYS, MINUTES_A_DAY, MOST_LOOKS, MOST_RULES, Rule, Schedule, Zone, crossing
 
 __all__ = [
@@ -161,9 +161,10 @@ class RuleSettings(Part):
 
 
 class PrivacySettings(Part):
-    """What may be kept of the people in front of a camera."""
+    """What may be kept and seen of the people in front of a camera."""
 
     snapshots: Snapshots = Field(default=Snapshots.BLURRED, description="none, blurred (all faces) or full")
+    stream: StreamFaces = Field(default=StreamFaces.FULL, description="live pictures: full or blurred (all faces)")
 
 
 def zones_of(zones: Mapping[str, ZoneSettings]) -> tuple[Zone, ...]:

@@ -122,6 +122,7 @@ def test_defaults_in_brackets_are_the_real_ones() -> None:
     assert written["cooldown_s"] == f"{rule.cooldown_s:g}"
     assert written["severity"] == rule.severity
     assert written["snapshots"] == camera.privacy.snapshots
+    assert written["stream"] == camera.privacy.stream
     assert written["batch"] == str(worker.batch)
     assert written["batch_within_s"] == f"{worker.batch_within_s:g}"
     assert written["gather_s"] == f"{worker.gather_s:g}"

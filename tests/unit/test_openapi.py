@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from maskwatch.broker.messages import CameraInfo
 from maskwatch.events import event_id
 from maskwatch.settings import Settings
 from maskwatch.types import EventKind, Verdict
+from maskwatch.zones import Rule, Schedule, Zone
 from tests.support_answers import FakeRecords, closed, violation
 from tests.support_bus import FakeBus, camera_view
 from web.app import create_app
@@ -19,6 +21,14 @@ from web.site import site_of
 
 DAY = "from=2026-11-09&to=2026-11-09&tz=UTC"
 EVENT = event_id("entrance-e", 2, "door", EventKind.VIOLATION_ENDED, 0)
+LOBBY = CameraInfo(
+    "lobby",
+    zones=(Zone("door", ((0.1, 0.2), (0.6, 0.2), (0.6, 0.9))), Zone("window", ((0.8, 0), (1, 0), (1, 1)), True)),
+    rules=(
+        Rule("shift", "door", schedule=Schedule((0, 4), 1320, 360, "Europe/Berlin")),
+        Rule("full", requires_mask=False, crowd=12),
+    ),
+)
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -36,7 +46,7 @@ def app() -> Iterator[Flask]:
     records = FakeRecords(
         [*closed(1, Verdict.WITH_MASK, at), *violation(2, Verdict.WITHOUT_MASK, at, 9, snapshot="kept")]
     )
-    app = create_app(Settings(), FakeBus([camera_view("lobby")]), records)
+    app = create_app(Settings(), FakeBus([camera_view("lobby", info=LOBBY)]), records)
     yield app
     site_of(app).hub.close()
 

@@ -11,7 +11,7 @@ from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.broker.messages import TakenKind
 from maskwatch.errors import ConfigError, ModelError
 from maskwatch.media import encode_jpeg
-from maskwatch.types import Detection, FrameStatus, MaskLabel, Profile, Verdict
+from maskwatch.types import Detection, FrameStatus, MaskLabel, Profile, StreamFaces, Verdict
 from workers.pipeline import Pipeline, PipelineItem, PipelineOutput
 
 SIDE = 32
@@ -117,6 +117,31 @@ def test_tracks_begin_at_the_threshold_of_the_camera_s_detector(threshold: float
     assert len(outputs[-1].result.people) == people
 
 
+def test_places_of_all_faces_are_told_where_viewers_must_not_see_them() -> None:
+    weak = Detection((500.0, 20.0, 540.0, 60.0), 0.41)
+    detector = FakeDetector(FACE, weak)
+    pipeline = Pipeline(lambda _name: detector, FakeClassifier())
+    state = b""
+    for number in range(6):
+        detector.found = (FACE, weak) if number < 5 else ()  # in the last one they are missed
+        one = replace(item(number, state), stream=StreamFaces.BLURRED)
+        (output,) = pipeline.process([one])
+        state = output.state
+        faces = output.result.faces
+        assert faces is not None
+        assert any(face == pytest.approx((100 / 640, 100 / 360, 160 / 640, 170 / 360), abs=0.01) for face in faces)
+        if number < 5:
+            assert (500 / 640, 20 / 360, 540 / 640, 60 / 360) in faces
+    (seen,) = pipeline.process([item(6, state)])
+    assert seen.result.faces is None
+
+
+def test_picture_without_a_result_is_told_apart_where_viewers_must_not_see_faces(pipeline: Pipeline) -> None:
+    broken = replace(item(), frame_bgr=None, jpeg=b"no jpeg")
+    private, open_one = pipeline.process([replace(broken, stream=StreamFaces.BLURRED), broken])
+    assert (private.result.faces, open_one.result.faces) == ((), None)
+
+
 def test_mask_put_on_changes_the_verdict(pipeline: Pipeline) -> None:
     before = follow(pipeline, 10)[-1]
     after = follow(pipeline, 10, before.state, level=60, start=10)[-1]
@@ -214,6 +239,14 @@ def test_state_that_nobody_can_read_means_a_fresh_start(pipeline: Pipeline, stat
     (output,) = pipeline.process([item(0, state)])
     assert output.result.status is FrameStatus.OK
     assert output.result.closed == ()
+
+
+def test_fresh_start_within_an_epoch_gives_no_number_twice(pipeline: Pipeline) -> None:
+    before = {person.track_id for output in follow(pipeline, 20) for person in output.result.people}
+    after = {person.track_id for output in follow(pipeline, 20, b"?", start=20) for person in output.result.people}
+    assert before
+    assert after
+    assert not before & after
 
 
 @pytest.mark.parametrize("error", [ModelError("no ssd files: run pip"), ConfigError("no such detector")])

@@ -6,7 +6,7 @@ import pytest
 
 from maskwatch.errors import ConfigError
 from maskwatch.settings import CameraSettings, parse_settings
-from maskwatch.types import Severity, Snapshots
+from maskwatch.types import Severity, Snapshots, StreamFaces
 from maskwatch.zones import Rule, Schedule, Zone
 
 DOOR = "{polygon: [[0.1, 0.2], [0.6, 0.2], [0.6, 0.9]]}"
@@ -29,6 +29,7 @@ def test_camera_has_no_zones_and_rules_and_blurs_snapshots() -> None:
     lobby = camera("")
     assert (lobby.zone_values, lobby.rule_values) == ((), ())
     assert lobby.privacy.snapshots is Snapshots.BLURRED
+    assert lobby.privacy.stream is StreamFaces.FULL
 
 
 def test_require_mask_of_a_zone_is_a_rule_of_its_name() -> None:
@@ -122,6 +123,7 @@ def test_environment_reaches_a_rule_and_keeps_its_name() -> None:
         ("rules: {all: {schedule: {days: [monday]}}}", "schedule.days.0: input should be 'mon', 'tue'"),
         ("rules: {all: {schedule: {days: []}}}", "schedule.days: "),
         ("rules: {all: {severity: loud}}", "rules.all.severity: input should be 'info', 'warning' or 'critical'"),
+        ("privacy: {stream: none}", "privacy.stream: input should be 'full' or 'blurred'"),
         ("privacy: {snapshots: all}", "privacy.snapshots: input should be 'none', 'blurred' or 'full'"),
         ("zones: {" + ", ".join(f"z{n}: {DOOR}" for n in range(17)) + "}", "expected at most 16 zones, received 17"),
         ("rules: {" + ", ".join(f"r{n}: {{}}" for n in range(17)) + "}", "rules: expected at most 16 rules"),

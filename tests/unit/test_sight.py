@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from maskwatch.types import CameraState, Verdict
+from maskwatch.broker.messages import CameraInfo
+from maskwatch.settings import CameraSettings, parse_settings
+from maskwatch.types import CameraState, StreamFaces, Verdict
 from tests.support_bus import camera_view
-from web.sight import STALLED_AFTER_S, describe, sight_of
+from web.sight import STALLED_AFTER_S, describe, describe_settings, sight_of
 
 
 def test_live_camera_shows_its_picture() -> None:
@@ -79,3 +81,38 @@ def test_description_without_a_holder_has_every_key() -> None:
     with_status = camera_view()
     without = camera_view(state=CameraState.OFFLINE, status=None, packet_age_s=None, frame_age_s=None)
     assert describe(without, sight_of(without)).keys() == describe(with_status, sight_of(with_status)).keys()
+
+
+def camera(keys: str) -> CameraSettings:
+    return parse_settings(f"cameras: {{lobby: {{source: 'webcam:0', {keys}}}}}", {}).cameras["lobby"]
+
+
+def test_zones_and_rules_are_told_in_the_words_of_the_configuration() -> None:
+    wanted = camera(
+        "zones: {door: {polygon: [[0.1, 0.2], [0.6, 0.2], [0.6, 0.9]], require_mask: true}, "
+        "window: {polygon: [[0.8, 0], [1, 0], [1, 0.3]], ignore: true}}, "
+        "rules: {shift: {zone: door, crowd: 4, require: with_mask, severity: critical, grace_s: 1.5, cooldown_s: 0, "
+        "schedule: {days: [fri, mon], from: '22:00', to: '24:00', timezone: Europe/Berlin}, "
+        "evidence: {of: 8, at_least: 6}}, full: {crowd: 12}}, privacy: {snapshots: none, stream: blurred}"
+    )
+    info = CameraInfo("lobby", zones=wanted.zone_values, rules=wanted.rule_values, snapshots=wanted.privacy.snapshots,
+                      stream=wanted.privacy.stream)  # fmt: skip
+    told = describe_settings(camera_view(info=info))
+    assert told["privacy"] == {"snapshots": "none", "stream": "blurred"}
+    assert [(zone["name"], zone["ignore"]) for zone in told["zones"]] == [("door", False), ("window", True)]
+    assert told["rules"][0] == {
+        "name": "door", "zone": "door", "require": "with_mask", "crowd": None, "schedule": None,
+        "evidence": {"of": 5, "at_least": 3}, "grace_s": 2.0, "cooldown_s": 30.0, "severity": "warning",
+    }  # fmt: skip
+    # What is told, put into a configuration, makes the very same camera.
+    zones = {zone.pop("name"): zone for zone in told["zones"]}
+    rules = {rule.pop("name"): rule for rule in told["rules"]}
+    again = CameraSettings.model_validate({"source": "webcam:0", "zones": zones, "rules": rules})
+    assert (again.zone_values, again.rule_values) == (wanted.zone_values, wanted.rule_values)
+
+
+def test_faces_are_hidden_in_every_state_of_a_camera_that_wants_it() -> None:
+    private = CameraInfo("lobby", stream=StreamFaces.BLURRED)
+    for state in CameraState:
+        assert sight_of(camera_view(state=state, info=private)).hides_faces
+        assert not sight_of(camera_view(state=state)).hides_faces

@@ -24,6 +24,7 @@ from maskwatch.types import (
     Profile,
     Severity,
     Snapshots,
+    StreamFaces,
     Verdict,
 )
 from maskwatch.zones import Rule, Schedule, Zone
@@ -50,6 +51,7 @@ results = st.builds(
     model=texts,
     note=texts,
     detector=texts,
+    faces=st.none() | st.lists(st.tuples(numbers, numbers, numbers, numbers), max_size=3).map(tuple),
 )
 statuses = st.builds(
     CameraStatus,
@@ -97,6 +99,7 @@ infos = st.builds(
     profile=st.sampled_from(Profile),
     on=st.none() | texts,
     snapshots=st.sampled_from(Snapshots),
+    stream=st.sampled_from(StreamFaces),
     zones=st.lists(zones, max_size=3).map(tuple),
     rules=st.lists(rules, max_size=3).map(tuple),
 )
@@ -197,12 +200,12 @@ def test_truncated_message_is_refused(kind: str) -> None:
 def test_message_of_another_version_names_both(kind: str) -> None:
     message = msgpack.unpackb(SAMPLES[kind])
     message[0] = 7
-    with pytest.raises(WireError, match="expected version 3, received 7; run the same version"):
+    with pytest.raises(WireError, match="expected version 4, received 7; run the same version"):
         READERS[kind](msgpack.packb(message), "camera lobby")
 
 
 def test_message_of_another_kind_names_both() -> None:
-    with pytest.raises(WireError, match="expected kind 'result' with 8 fields, received kind 'frame' with 3"):
+    with pytest.raises(WireError, match="expected kind 'result' with 9 fields, received kind 'frame' with 3"):
         wire.unpack_result(SAMPLES["frame"], "camera lobby")
 
 
