@@ -18,7 +18,7 @@ from enum import IntEnum
 
 from maskwatch.events import Event, PersonClosed, Record, event_id, person_id
 from maskwatch.types import LABELS, EventKind, MaskLabel, Severity, Verdict
-from maskwatch.zones import MOST_LOOKS, Rule
+from maskwatch.zones import MOST_LOOKS, MOST_RULES, Rule
 from workers.schedule import is_on
 
 __all__ = [
@@ -243,8 +243,13 @@ class _Step:
         for track_id, verdict in self._moment.closed.items():
             self._records += _closings(self._moment, track_id, verdict, self._looks.get(track_id, Looks()))
         looks = {one: seen for one, seen in self._looks.items() if one in self._moment.alive}
-        rules = {name: self._rules[name] for name in sorted({name for name, _ in self._matters})}
-        return Outcome(RuleState(looks, self._matters, rules), tuple(self._records), tuple(self._wishes))
+        configured = {rule.name for rule in self._moment.rules}
+        names = sorted({name for name, _ in self._matters}, key=lambda name: (name not in configured, name))[
+            :MOST_RULES
+        ]
+        matters = {key: matter for key, matter in self._matters.items() if key[0] in names}
+        rules = {name: self._rules[name] for name in sorted(names)}
+        return Outcome(RuleState(looks, matters, rules), tuple(self._records), tuple(self._wishes))
 
     def _watch_people(self, rule: Rule, is_active: bool) -> None:
         for person in self._moment.people:
@@ -302,7 +307,12 @@ class _Step:
             if is_kept:
                 continue
             del self._matters[key]
-            if matter.phase is Phase.OPEN and track_id != CROWD:
+            is_open = matter.phase is Phase.OPEN
+            times = matter.ordinal + is_open
+            # The rule may come back: how often it was reported has to be remembered, or an id would come twice.
+            if times and (track_id == CROWD or track_id in moment.alive) and len(self._matters) < MOST_MATTERS // 2:
+                self._matters[key] = Matter(Phase.OVER, matter.began_s, matter.held_s, times)
+            if is_open and track_id != CROWD:
                 last = next((one.verdict for one in moment.people if one.track_id == track_id), None)
                 self._tell(EventKind.VIOLATION_ENDED, key, matter, moment.closed.get(track_id, last))
 

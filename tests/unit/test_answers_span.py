@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
 
 from maskwatch.errors import ConfigError
+from tests.support_clocks import moments_in_zones
 from web.answers.span import AskedWrong, machine_zone, parse_span, parse_zone, site_zone
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -113,3 +115,20 @@ def test_machine_that_names_no_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -
 
 def test_wrong_question_is_an_error_of_who_asks() -> None:
     assert issubclass(AskedWrong, ConfigError)
+
+
+@settings(deadline=None, max_examples=300)
+@given(moments_in_zones())
+def test_every_moment_is_in_the_day_that_its_clock_shows_and_in_no_other(moment_in_zone: tuple[datetime, str]) -> None:
+    moment, name = moment_in_zone
+    zone = ZoneInfo(name)
+    day = moment.astimezone(zone).date()
+    for days_off in (-1, 0, 1):
+        asked = (day + timedelta(days=days_off)).isoformat()
+        found = parse_span(asked, asked, zone, moment)
+        is_in = found.since.astimezone(UTC) <= moment < found.until.astimezone(UTC)
+        assert is_in == (days_off == 0)
+        assert found.first_day.isoformat() == found.last_day.isoformat() == asked
+    following = parse_span((day + timedelta(days=1)).isoformat(), "today", zone, moment + timedelta(days=3))
+    today = parse_span(day.isoformat(), day.isoformat(), zone, moment)
+    assert today.until.astimezone(UTC) == following.since.astimezone(UTC)

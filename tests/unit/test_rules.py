@@ -252,6 +252,8 @@ def test_rule_that_is_taken_out_ends_its_violations_under_its_own_name() -> None
     camera.rules = [Rule("other", requires_mask=False, crowd=9)]
     (ended,) = events(camera.frame(bare()))
     assert (ended.kind, ended.rule, ended.zone, ended.severity) == (ENDED, "door", "door", Severity.CRITICAL)
+    assert camera.play(2, bare()) == []
+    camera.close()
     assert camera.state.matters == {}
     assert camera.state.rules == {}
 

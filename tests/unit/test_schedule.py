@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskwatch.zones import Schedule
+from tests.support_clocks import ODD_ZONES, changes, moments_in_zones
 from workers.schedule import is_on
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -92,3 +93,42 @@ def test_one_half_of_the_day_or_the_other_holds(time: datetime, start: int, end:
     moment = time.replace(tzinfo=UTC)
     one, other = Schedule(ALL, start, end, zone), Schedule(ALL, end % 1440, start, zone)
     assert is_on(one, moment) != is_on(other, moment)
+
+
+def test_clocks_of_the_odd_zones_are_changed() -> None:
+    fixed = {"UTC", "Asia/Kathmandu", "Pacific/Apia"}
+    assert {zone for zone in ODD_ZONES if not changes(zone)} == fixed
+    assert len(changes("Europe/Berlin")) == 8
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    moments_in_zones(), st.sets(st.integers(0, 6), min_size=1), st.integers(0, 1439), st.integers(1, 1440),
+)  # fmt: skip
+def test_it_holds_when_a_watch_set_by_the_clock_on_the_wall_says_so(
+    moment_in_zone: tuple[datetime, str], days: set[int], start: int, end: int
+) -> None:
+    """Somebody there with a calendar and a watch that is put forward and back, who knows nothing of UTC."""
+    if start == end % 1440:
+        return
+    moment, zone = moment_in_zone
+    watch = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0)
+    lasts = timedelta(minutes=(end - start) % 1440 or 1440)
+    spans = []
+    for ago in (0, 1):
+        day = (watch - timedelta(days=ago)).date()
+        begins = datetime.combine(day, time()) + timedelta(minutes=start)
+        if day.weekday() in days:
+            spans.append((begins, begins + lasts))
+    schedule = Schedule(tuple(sorted(days)), start, end, zone)
+    assert is_on(schedule, moment) == any(begins <= watch < ends for begins, ends in spans)
+
+
+@pytest.mark.parametrize("zone", ODD_ZONES)
+def test_every_day_is_on_as_long_as_it_lasts(zone: str) -> None:
+    """Two days around a change: seven schedules, a day of the week each, share all of the time among them."""
+    for change in changes(zone)[:4] or (datetime(2026, 1, 1, tzinfo=UTC),):
+        for number in range(-24 * 4, 24 * 4):
+            moment = change + timedelta(minutes=15 * number)
+            on = [day for day in range(7) if is_on(Schedule((day,), 0, 1440, zone), moment)]
+            assert on == [moment.astimezone(ZoneInfo(zone)).weekday()]

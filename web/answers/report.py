@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -137,7 +137,7 @@ def _events(records: Records, span: Span, counted: Counted) -> tuple[list[Event]
         since=span.since,
         until=span.until,
         cameras=counted.cameras,
-        kinds=(EventKind.VIOLATION_ENDED, EventKind.CAMERA_OFFLINE),
+        kinds=(EventKind.VIOLATION_STARTED, EventKind.VIOLATION_ENDED, EventKind.CAMERA_OFFLINE),
     )
     found: list[Event] = []
     after: str | None = None
@@ -157,9 +157,16 @@ def _is_in(event: Event, counted: Counted) -> bool:
 
 def _violations(events: list[Event]) -> tuple[Violations, ...]:
     by_place: defaultdict[tuple[str, str, str], list[Event]] = defaultdict(list)
-    for event in events:
-        if event.kind is EventKind.VIOLATION_ENDED:
-            by_place[event.camera, event.zone, event.rule].append(event)
+    began: dict[tuple[str, int | None, str], Verdict | None] = {}
+    for event in reversed(events):
+        key = event.epoch, event.track_id, event.rule
+        if event.kind is EventKind.VIOLATION_STARTED:
+            began[key] = event.verdict
+        elif event.kind is EventKind.VIOLATION_ENDED:
+            # Whoever puts a mask on ends it with one: what was wrong was said when it began.
+            by_place[event.camera, event.zone, event.rule].append(
+                replace(event, verdict=began.pop(key, _against(event)))
+            )
     rows = []
     for (camera, zone, rule), some in by_place.items():
         lasted = [event.duration_s for event in some if event.duration_s is not None]
@@ -176,6 +183,14 @@ def _violations(events: list[Event]) -> tuple[Violations, ...]:
             )
         )
     return tuple(sorted(rows, key=lambda row: (-row.number, row.camera, row.zone, row.rule)))
+
+
+def _against(event: Event) -> Verdict | None:
+    """Return what was wrong with a violation that began before the report's time."""
+    if event.verdict in (Verdict.WITHOUT_MASK, Verdict.INCORRECT_MASK) or not event.scores:
+        return event.verdict
+    _, without, wrongly = event.scores
+    return Verdict.WITHOUT_MASK if without >= wrongly else Verdict.INCORRECT_MASK
 
 
 def _outages(events: list[Event]) -> tuple[tuple[str, int], ...]:
