@@ -53,7 +53,7 @@ class ControllerOptions:
     patience_s: float = 5.0
     most_patience_s: float = 60.0
     relapse_s: float = 12.0
-    most_steps: int = 9
+    most_steps: int = LEAST_FPS_LEVEL
 
 
 @dataclass(frozen=True, slots=True)
