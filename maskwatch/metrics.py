@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from maskwatch import __version__
 from maskwatch.errors import ConfigError
@@ -59,6 +61,16 @@ class ProcessMetrics:
         finally:
             self.observe(name, time.monotonic() - began)
 
+    def follow(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Show a number that is kept elsewhere and only grows: it is read when somebody asks, and costs nothing else.
+
+        Args:
+            name: of the counter, without `_total`.
+            text: what it is.
+            read: gives it; called by another thread.
+        """
+        self.registry.register(_Followed(name, text, read))
+
     def serve(self, settings: MetricsSettings) -> str:
         """Start answering `/metrics` in a daemon thread.
 
@@ -78,6 +90,16 @@ class ProcessMetrics:
         port = server.server_port
         advertised = settings.advertise or (settings.host if is_loopback(settings.host) else socket.getfqdn())
         return advertised if ":" in advertised else f"{advertised}:{port}"
+
+
+class _Followed(Collector):
+    """A counter that is kept elsewhere."""
+
+    def __init__(self, name: str, text: str, read: Callable[[], float]) -> None:
+        self._name, self._text, self._read = name, text, read
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(self._name, self._text, self._read())
 
 
 class ModelMetrics:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import cv2
 
 from maskwatch.arrays import UInt8Array
-from maskwatch.broker.counts import CameraCounts, CountsSnapshot, Histogram, Totals
+from maskwatch.broker.counts import CameraCounts, CountsSnapshot, Distribution, Histogram, Totals
 from maskwatch.broker.events import Backlog
 from maskwatch.broker.messages import CameraInfo, CameraView, ProcessInfo, Shown
 from maskwatch.errors import BrokerDown
@@ -50,6 +50,7 @@ class FakeBus:
         self.waiting = Backlog(3, 0.2, 100_000)
         self.level = 0
         self.down = False
+        self.durable_down = False
         self.broken = False
         self.calls: list[str] = []
         self.fetched: list[str] = []
@@ -96,7 +97,8 @@ class FakeBus:
         """Return the counters."""
         self._called("counts")
         histogram = Histogram((0.1, 1.0), (3, 2, 1), 4.5)
-        return CountsSnapshot(self.counted, histogram, histogram, Totals(0, 0, {}, {}, {}, {}))
+        confidence = {label.value: Distribution((0.5, 0.9), (1, 2, 3), 5.1) for label in MaskLabel}
+        return CountsSnapshot(self.counted, histogram, histogram, Totals(0, 0, {}, {}, {}, {}), confidence)
 
     def processes(self) -> list[ProcessInfo]:
         """Return the processes."""
@@ -106,6 +108,8 @@ class FakeBus:
     def backlog(self) -> Backlog:
         """Return what waits for a recorder."""
         self._called("backlog")
+        if self.durable_down:
+            raise BrokerDown("Redis at localhost:6380 can't be reached")
         return self.waiting
 
     def shedding(self) -> Shedding:

@@ -18,6 +18,7 @@ _AGE = {"type": ["number", "null"], "description": "seconds; null before the fir
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
 _COUNT_BY = {"type": "object", "additionalProperties": _COUNT}
+_NUMBERS = {"type": "array", "items": {"type": "number"}}
 
 _NAME = {"name": "name", "in": "path", "required": True, "schema": _TEXT, "description": "of the camera"}
 _WIDTH = {
@@ -135,6 +136,17 @@ def _schemas() -> _Json:
     counts = {
         "captured": _COUNT, "analysed": _COUNT, "waiting": _COUNT, "in_flight": _COUNT, "dropped": _COUNT_BY,
         "faces": _COUNT_BY, "people": _COUNT_BY, "events": _COUNT_BY, "present": _COUNT_BY,
+        "unlabelled": {**_COUNT, "description": "faces without a label: too small, too blurred, or nobody could tell"},
+        "label_flips": {**_COUNT, "description": "looks that said something else of a person than the look before"},
+        "face_sizes_px": {
+            **_object({"bounds": _NUMBERS, "counts": _NUMBERS, "sum": {"type": "number"}}),
+            "description": "faces by their longest side in pixels; the last count is of those beyond all bounds",
+        },
+        "zones": {
+            "type": "object",
+            "additionalProperties": _COUNT_BY,
+            "description": "people who have gone, by zone they were in and verdict; zones where nobody was are missing",
+        },
     }  # fmt: skip
     return {
         "Camera": _object({**_camera(), **openapi_cameras.properties()}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -125,15 +126,31 @@ class LoadMeter:
         self._clock = clock
         self._since_s = clock()
         self._idle_s = 0.0
+        self._lock = threading.Lock()
+        self._worked_s = 0.0
+        self._working_since_s: float | None = self._since_s
 
     @contextmanager
     def idle(self) -> Iterator[None]:
         """Count the body as waiting."""
-        began_s = self._clock()
+        with self._lock:
+            began_s = self._clock()
+            self._worked_s = self._worked_until(began_s)
+            self._working_since_s = None
         try:
             yield
         finally:
-            self._idle_s += self._clock() - began_s
+            with self._lock:
+                self._working_since_s = self._clock()
+                self._idle_s += self._working_since_s - began_s
+
+    def busy_s(self) -> float:
+        """Return the seconds of work so far; it never falls, not by a rounding either. Any thread may ask."""
+        with self._lock:
+            return self._worked_until(self._clock())
+
+    def _worked_until(self, now_s: float) -> float:
+        return self._worked_s + (0.0 if self._working_since_s is None else now_s - self._working_since_s)
 
     def take(self) -> float:
         """Return the share of the time since the last call that was work, 0..1, and begin anew."""

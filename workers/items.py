@@ -66,6 +66,7 @@ class PipelineOutput:
         records: to keep before this turn is finished: events, and people who have gone.
         wishes: pictures of this frame that belong to them.
         faces: everything in the picture that may be a face, poor detections included.
+        flips: looks that said something else of a person than the look before.
     """
 
     camera: str
@@ -75,6 +76,7 @@ class PipelineOutput:
     records: tuple[Record, ...] = ()
     wishes: tuple[Wish, ...] = ()
     faces: tuple[Detection, ...] = ()
+    flips: int = 0
 
 
 def boxes_unit(faces: Sequence[Detection], size_wh: tuple[int, int]) -> tuple[tuple[float, float, float, float], ...]:

@@ -11,12 +11,12 @@ import structlog
 from maskwatch.broker.happened import Happened
 from maskwatch.broker.messages import Taken
 from maskwatch.errors import QueueError
-from maskwatch.events import Event, Record
-from maskwatch.types import EventKind
+from maskwatch.events import Event, PersonClosed, Record
+from maskwatch.types import EventKind, Verdict
 from workers.items import PipelineOutput
 from workers.snapshots import snapshot
 
-__all__ = ["Forwarder", "Keeper", "PictureSink", "RecordSink", "event_kinds"]
+__all__ = ["Forwarder", "Keeper", "PictureSink", "RecordSink", "event_kinds", "left_zones"]
 
 _PICTURE_TTL_S = 3600.0
 """For how long a recorder may be away before an event is kept without its picture."""
@@ -108,3 +108,8 @@ class Forwarder:
 def event_kinds(records: Sequence[Record]) -> tuple[EventKind, ...]:
     """Return the kinds of the events among records, to be counted with their turn."""
     return tuple(record.kind for record in records if isinstance(record, Event))
+
+
+def left_zones(records: Sequence[Record]) -> tuple[tuple[str, Verdict], ...]:
+    """Return zone and final verdict of people among records who have gone, to be counted with their turn."""
+    return tuple((one.zone, one.verdict) for one in records if isinstance(one, PersonClosed) and one.zone)

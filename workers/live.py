@@ -29,7 +29,7 @@ from models.manifest import ModelKind
 from models.store import ModelStore
 from workers.batching import BatchPlan, LoadMeter
 from workers.items import PipelineOutput, item_of
-from workers.keeping import Forwarder, Keeper, event_kinds
+from workers.keeping import Forwarder, Keeper, event_kinds, left_zones
 from workers.models import WorkerModels, load_models
 from workers.pipeline import Pipeline, PipelineOptions
 from workers.registration import Registration
@@ -227,9 +227,12 @@ class LiveWorker:
         if not taken:
             return
         items = [
-            Done(one.camera, one.epoch, one.token, output.result, output.state, event_kinds(output.records))
+            Done(
+                one.camera, one.epoch, one.token, output.result, output.state,
+                event_kinds(output.records), left_zones(output.records), output.flips,
+            )
             for one, output in zip(taken, outputs, strict=True)
-        ]
+        ]  # fmt: skip
         self._tell_notes(items)
         with self._metrics.stage("done"):
             answers = self._finish(items)
@@ -313,6 +316,9 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
         records = EventLog(durable)
         forwarder = Forwarder(Happened(other), records)
         meter = LoadMeter()
+        metrics.follow(
+            "maskwatch_worker_busy_seconds", "Time that this worker worked; the rest it waited", meter.busy_s
+        )
         steering = Steering(SheddingBook(other), name, meter) if settings.shedding.enabled else None
 
         def beat() -> None:

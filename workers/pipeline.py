@@ -19,7 +19,6 @@ from maskwatch.broker.messages import TakenKind
 from maskwatch.errors import ConfigError, DecodeError, ModelError, SourceError
 from maskwatch.media import decode_jpeg
 from maskwatch.types import (
-    LABELS,
     Detection,
     FrameResult,
     FrameStatus,
@@ -33,7 +32,7 @@ from models.crop import MIN_FACE_PX, MIN_SHARPNESS, FaceQuality, crop_faces, fac
 from models.detectors import Detector
 from workers.items import PipelineItem, PipelineOutput, boxes_unit
 from workers.judging import judge, judge_end, sightings
-from workers.relook import Glance, RelookOptions, glanced, glimpse, needs_look
+from workers.relook import NO_GLANCE, Glance, RelookOptions, best_label, glanced, glimpse, needs_look
 from workers.rules import RuleState, Sighting
 from workers.state import CameraState, pack_state, read_state
 from workers.track import Step, Track, TrackOptions, Tracks, advance, close_all
@@ -281,6 +280,7 @@ class Pipeline:
             gone = _verdicts(step.closed, known)
             alive = {track.track_id for track in step.tracks.items}
             evidence = {one: seen for one, seen in known.items() if one in alive}
+            flips = 0 if before.epoch != item.epoch else _flips(turn, step, held.glances)
             looked = self._glances(turn, step, held.glances, known)
             glances = {one: glance for one, glance in looked.items() if one in alive}
             state = CameraState(item.epoch, step.tracks, evidence, glances)
@@ -296,6 +296,7 @@ class Pipeline:
                     (*last.records, *outcome.records),
                     outcome.wishes,
                     turn.detections,
+                    flips,
                 )
             )
         return outputs
@@ -322,9 +323,10 @@ class Pipeline:
         """Return what is known of faces, those that were classified in this turn included."""
         glances = dict(held) if turn.before is not None and turn.before.epoch == turn.item.epoch else {}
         for track_id, at in step.found.items():
-            if at in turn.looks and at in turn.glimpses:
-                verdict = known[track_id].verdict
-                glances[track_id] = glanced(turn.glimpses[at], glances.get(track_id), turn.looks[at][0], verdict)
+            if at in turn.looks:
+                # Where every face is classified anyway, what it looks like isn't asked; what was said of it is.
+                now = turn.glimpses.get(at, NO_GLANCE)
+                glances[track_id] = glanced(now, glances.get(track_id), turn.looks[at][0], known[track_id].verdict)
         return glances
 
     def _result(self, turn: _Turn, state: CameraState, closed: tuple[Verdict, ...]) -> FrameResult:
@@ -361,6 +363,16 @@ class Pipeline:
         return state.tracks.time_s is not None and state.tracks.time_s - track.seen_s <= self._options.track.shown_s
 
 
+def _flips(turn: _Turn, step: Step, held: Mapping[int, Glance]) -> int:
+    """Count the people of whom this frame's look says something else than the look before."""
+    people = {track.track_id for track in step.tracks.items if track.is_confirmed}
+    return sum(
+        best_label(turn.looks[at][0]) is not best_label(held[one].probabilities)
+        for one, at in step.found.items()
+        if one in people and at in turn.looks and one in held
+    )
+
+
 def _verdicts(track_ids: Sequence[int], evidence: Mapping[int, Evidence]) -> dict[int, Verdict]:
     return {one: evidence[one].verdict if one in evidence else Verdict.UNKNOWN for one in track_ids}
 
@@ -374,6 +386,6 @@ def _person(
         return None
     label: MaskLabel | None = None
     if probabilities:
-        label = LABELS[max(range(len(LABELS)), key=lambda at: probabilities[at])]
+        label = best_label(probabilities)
     held = state.evidence.get(track.track_id, Evidence())
     return Person(track.track_id, box, track.score, label, probabilities, held.verdict, seen)

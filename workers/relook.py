@@ -7,16 +7,17 @@ larger or sharper than it ever was, or when it changes. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 
 from maskwatch.arrays import UInt8Array
 from maskwatch.settings import RelookSettings
-from maskwatch.types import LABELS, Verdict
+from maskwatch.types import LABELS, MaskLabel, Verdict
 from workers.verdict import Evidence, VerdictOptions
 
-__all__ = ["CELLS", "Glance", "RelookOptions", "glanced", "glimpse", "needs_look"]
+__all__ = ["CELLS", "NO_GLANCE", "Glance", "RelookOptions", "best_label", "glanced", "glimpse", "needs_look"]
 
 CELLS = 6
 """Two columns, three rows: forehead, nose and chin, each half of the face by itself."""
@@ -72,6 +73,19 @@ class Glance:
     probabilities: tuple[float, ...] = ()
 
 
+NO_GLANCE = Glance(0.0, 0.0, bytes(CELLS))
+"""Of a face that nobody looked at: any other one is larger, so it never saves a look."""
+
+
+def best_label(probabilities: Sequence[float]) -> MaskLabel:
+    """Return the label that a look says.
+
+    Args:
+        probabilities: one per entry of `LABELS`.
+    """
+    return LABELS[max(range(len(LABELS)), key=lambda at: probabilities[at])]
+
+
 def glimpse(face_rgb: UInt8Array, size_px: float, sharpness: float) -> Glance:
     """Return what one face looks like now.
 
@@ -122,7 +136,7 @@ def glanced(now: Glance, known: Glance | None, probabilities: tuple[float, ...],
         probabilities: one per entry of `LABELS`.
         verdict: of its track, this look included.
     """
-    label = LABELS[max(range(len(LABELS)), key=lambda at: probabilities[at])]
+    label = best_label(probabilities)
     size_px, sharpness = now.size_px, now.sharpness
     if known is not None:
         size_px, sharpness = max(size_px, known.size_px), max(sharpness, known.sharpness)

@@ -31,6 +31,7 @@ from maskwatch.broker.messages import (
     TakenKind,
 )
 from maskwatch.broker.script import Argument, read_script, with_script
+from maskwatch.broker.tally import tally
 from maskwatch.broker.transaction import Line
 from maskwatch.errors import QueueError, WireError
 from maskwatch.types import FrameStatus
@@ -181,7 +182,7 @@ class FrameQueue:
         for item in items:
             outcome = "analysed" if item.result.status is FrameStatus.OK else "decode_error"
             result = wire.pack_result(item.result)
-            args += [item.camera, item.epoch, item.token, outcome, result, item.state, _counts(item)]
+            args += [item.camera, item.epoch, item.token, outcome, result, item.state, tally(item)]
         with translated(self._client, "finishing a batch"):
             answers = self._line.run_script("done", [keys.LEASES], args)
         return [_DONE_STATUS[answer] for answer in answers]
@@ -246,20 +247,3 @@ def _taken(turn: _Turn, jpeg: bytes) -> Taken:
 def _info(data: bytes, where: str) -> CameraInfo:
     """Read a camera's settings; they are the same in nearly every turn."""
     return wire.unpack_info(data, where)
-
-
-def _counts(item: Done) -> str:
-    result = item.result
-    numbers = dict.fromkeys(keys.PRESENT, 0)
-    for person in result.people:
-        numbers[f"present:{person.verdict.value}"] += 1
-        if person.seen and person.label is not None:
-            face = f"faces:{person.label.value}"
-            numbers[face] = numbers.get(face, 0) + 1
-    for verdict in result.closed:
-        closed = f"people:{verdict.value}"
-        numbers[closed] = numbers.get(closed, 0) + 1
-    for kind in item.events:
-        event = f"events:{kind.value}"
-        numbers[event] = numbers.get(event, 0) + 1
-    return " ".join([f"{field}={number}" for field, number in numbers.items()])

@@ -3,7 +3,7 @@
 All keys begin with one hash tag, so that they live in one slot of a Redis Cluster and one script may touch them all.
 
     {mw}:camera:NAME    hash    what is known of a camera: epoch, holder, slots' metadata, state, lease, result
-    {mw}:counts:NAME    hash    its counters, one field each (see COUNTERS)
+    {mw}:counts:NAME    hash    its counters, one field each (see COUNTERS), and those of its zones (see `zone_field`)
     {mw}:staged:PLACE   string  a picture on its way into `next`, within one MULTI
     {mw}:next:NAME      string  the picture that waits
     {mw}:taken:NAME     string  the picture that a worker holds
@@ -21,6 +21,7 @@ All keys begin with one hash tag, so that they live in one slot of a Redis Clust
     {mw}:bell           zset    has a member while somebody should take
     {mw}:latency        hash    histogram, capture to result
     {mw}:wait           hash    histogram, offer to take
+    {mw}:confidence     hash    histograms of what the classifier said, one of each label; see `confidence_field`
     {mw}:loads          hash    worker -> when it last reported and how busy it was
     {mw}:shedding       hash    the level of shedding, and which worker decides it until when, ms; expires
     {mw}:removed        hash    sums of the counters of cameras that are gone
@@ -43,8 +44,13 @@ __all__ = [
     "ANALYSED",
     "BELL",
     "CAPTURED",
+    "CONFIDENCE",
+    "CONFIDENCE_BUCKETS",
     "CONFIGURED",
     "COUNTERS",
+    "FACE_SIZE_BUCKETS_PX",
+    "FACE_SIZE_SUM",
+    "FLIPS",
     "HAPPENED",
     "HISTOGRAM_BUCKETS_S",
     "HOLDS",
@@ -62,8 +68,10 @@ __all__ = [
     "RECORDS",
     "REMOVED",
     "SHEDDING",
+    "UNLABELLED",
     "WAIT",
     "camera_key",
+    "confidence_field",
     "job_key",
     "lua_names",
     "next_key",
@@ -71,6 +79,7 @@ __all__ = [
     "snapshot_key",
     "staged_key",
     "taken_key",
+    "zone_field",
 ]
 
 TAG = "{mw}:"
@@ -93,6 +102,7 @@ SERVED = TAG + "served"
 BELL = TAG + "bell"
 LATENCY = TAG + "latency"
 WAIT = TAG + "wait"
+CONFIDENCE = TAG + "confidence"
 LOADS = TAG + "loads"
 SHEDDING = TAG + "shedding"
 REMOVED = TAG + "removed"
@@ -106,16 +116,30 @@ LOGIN = TAG + "login"
 
 CAPTURED = "captured"
 ANALYSED = "analysed"
+UNLABELLED = "unlabelled"
+FLIPS = "label_flips"
+FACE_SIZE_SUM = "face_size_sum"
 PRESENT = tuple(f"present:{verdict}" for verdict in Verdict)
 """Gauges, so they are replaced rather than summed."""
+
+FACE_SIZE_BUCKETS_PX = (16.0, 20.0, 24.0, 32.0, 48.0, 64.0, 96.0, 128.0, 192.0)
+"""Upper bounds in pixels of the analysed frame; below 24 nobody has a verdict, unless `worker.min_face_px` says so."""
+
+CONFIDENCE_BUCKETS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+"""Upper bounds of the chance of the label that a face got; of three labels the best has a third at least."""
+
 
 COUNTERS = (
     CAPTURED,
     ANALYSED,
+    UNLABELLED,
+    FLIPS,
     *(f"dropped:{reason}" for reason in DropReason),
     *(f"faces:{label}" for label in MaskLabel),
     *(f"people:{verdict}" for verdict in Verdict),
     *(f"events:{kind}" for kind in EventKind),
+    *(f"face_size:{bucket}" for bucket in range(len(FACE_SIZE_BUCKETS_PX) + 1)),
+    FACE_SIZE_SUM,
     *PRESENT,
 )
 """Every field of a camera's counters; all are created at 0 together, so that `increase()` sees the first one."""
@@ -154,6 +178,16 @@ def job_key(job_id: str) -> str:
     return JOB + job_id
 
 
+def confidence_field(label: MaskLabel, part: int | str) -> str:
+    """Return a field of `CONFIDENCE`: a label's faces in a bucket of its chance, or `sum`, in thousandths."""
+    return f"confidence:{label.value}:{part}"
+
+
+def zone_field(zone: str, verdict: Verdict) -> str:
+    """Return the counter of people who were in a zone, by final verdict; made when the first of them is counted."""
+    return f"zone:{zone}:{verdict.value}"
+
+
 def snapshot_key(name: str) -> str:
     """Return the key of an event's picture on its way to the recorder."""
     return SNAPSHOT + name
@@ -165,6 +199,7 @@ def lua_names() -> dict[str, str]:
         "CAMERA": CAMERA, "COUNTS": COUNTS, "NEXT": NEXT, "TAKEN": TAKEN, "SHOWN": SHOWN,
         "CONFIGURED": CONFIGURED, "KNOWN": KNOWN, "READY": READY, "LEASES": LEASES, "FAILED": FAILED, "HOLDS": HOLDS,
         "SERVED": SERVED, "BELL": BELL, "LATENCY": LATENCY, "WAIT": WAIT, "REMOVED": REMOVED,
+        "CONFIDENCE": CONFIDENCE,
         "SHEDDING": SHEDDING, "HAPPENED": HAPPENED,
     }  # fmt: skip
     return {name: f"'{key}'" for name, key in keys.items()} | {

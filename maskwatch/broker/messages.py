@@ -15,6 +15,7 @@ from maskwatch.types import (
     Profile,
     Snapshots,
     StreamFaces,
+    Verdict,
 )
 from maskwatch.zones import Rule, Zone
 
@@ -158,6 +159,8 @@ class Done:
         result: what the analysis says; its people, labels and closed tracks are what gets counted.
         state: what the next turn of this camera needs, at most 8 KB.
         events: kinds of the events that this turn brought; counted when it is accepted.
+        left: zone and final verdict of people who have gone, once for each zone they were in; counted likewise.
+        flips: looks that said something else of a person than the look before; counted likewise.
     """
 
     camera: str
@@ -166,6 +169,8 @@ class Done:
     result: FrameResult
     state: bytes
     events: tuple[EventKind, ...] = ()
+    left: tuple[tuple[str, Verdict], ...] = ()
+    flips: int = 0
 
 
 class DoneStatus(StrEnum):

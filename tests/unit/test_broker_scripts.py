@@ -39,5 +39,5 @@ def test_keys_are_of_one_slot() -> None:
 
 
 def test_counters_are_the_closed_sets() -> None:
-    assert len(keys.COUNTERS) == len(set(keys.COUNTERS)) == 2 + 8 + 3 + 4 + 5 + 4
+    assert len(keys.COUNTERS) == len(set(keys.COUNTERS)) == 4 + 8 + 3 + 4 + 5 + 10 + 1 + 4
     assert tuple(sorted(keys.HISTOGRAM_BUCKETS_S)) == keys.HISTOGRAM_BUCKETS_S

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
+from maskwatch.broker.counts import Distribution
 from maskwatch.settings import Settings
 from maskwatch.types import CameraState, DropReason, EventKind, MaskLabel, Verdict
+from maskwatch.zones import Zone
 from tests.support_bus import FakeBus, camera_counts, camera_view
 from web.app import create_app
 from web.site import site_of
@@ -92,7 +95,7 @@ def test_removed_cameras_series_disappear(app: Flask, bus: FakeBus) -> None:
 def test_scrape_answers_while_redis_is_away(app: Flask, bus: FakeBus) -> None:
     bus.down = True
     samples = scrape(app)
-    assert samples["maskwatch_redis_up"] == [({}, 0)]
+    assert samples["maskwatch_redis_up"] == [({"server": "live"}, 0), ({"server": "durable"}, 0)]
     assert "process_cpu_seconds_total" in samples
     assert "maskwatch_build_info" in samples
     assert "maskwatch_camera_up" not in samples
@@ -101,7 +104,68 @@ def test_scrape_answers_while_redis_is_away(app: Flask, bus: FakeBus) -> None:
 def test_counters_are_read_once_a_scrape(app: Flask, bus: FakeBus) -> None:
     bus.calls.clear()
     scrape(app)
-    assert sorted(bus.calls) == ["counts", "overview", "shedding"]
+    assert sorted(bus.calls) == ["backlog", "counts", "overview", "processes", "shedding"]
+
+
+def test_one_server_that_is_away_hides_nothing_of_the_other(app: Flask, bus: FakeBus) -> None:
+    bus.durable_down = True
+    samples = scrape(app)
+    assert samples["maskwatch_redis_up"] == [({"server": "live"}, 1), ({"server": "durable"}, 0)]
+    assert "maskwatch_camera_up" in samples
+    assert "maskwatch_records_waiting" not in samples
+
+
+def test_records_that_wait_are_shown_by_the_site(app: Flask) -> None:
+    samples = scrape(app)
+    assert samples["maskwatch_records_waiting"] == [({}, 3)]
+    assert samples["maskwatch_records_waiting_seconds"] == [({}, 0.2)]
+    assert samples["maskwatch_records_max"] == [({}, 100_000)]
+
+
+def test_services_without_a_process_are_shown_as_zero(app: Flask) -> None:
+    alive = {labels["service"]: value for labels, value in scrape(app)["maskwatch_processes"]}
+    assert alive == {"ingest": 1, "worker": 1, "recorder": 0, "jobs": 0, "web": 0}
+
+
+def test_camera_is_in_one_state(app: Flask, bus: FakeBus) -> None:
+    bus.change("lobby", state=CameraState.AUTH_FAILED)
+    states = {labels["camera"]: (labels["state"], value) for labels, value in scrape(app)["maskwatch_camera_state"]}
+    assert states == {"lobby": ("auth_failed", 1), "yard": ("offline", 1), "cellar": ("stalled", 1)}
+
+
+def test_age_of_the_newest_frame_is_shown_once_there_is_one(app: Flask, bus: FakeBus) -> None:
+    bus.change("yard", frame_age_s=None)
+    ages = {labels["camera"]: value for labels, value in scrape(app)["maskwatch_camera_frame_age_seconds"]}
+    assert ages == {"lobby": 0.2, "cellar": 0.2}
+
+
+def test_people_are_shown_by_the_zones_that_are_configured(app: Flask, bus: FakeBus) -> None:
+    square = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
+    zones = (Zone("door", square), Zone("desk", square), Zone("street", square, is_ignored=True))
+    bus.change("lobby", info=replace(bus.views["lobby"].info, zones=zones))
+    gone = {verdict.value: 2 for verdict in Verdict}
+    bus.counted["lobby"] = replace(bus.counted["lobby"], zones={"door": gone, "renamed": gone})
+    found = {
+        (labels["camera"], labels["zone"], labels["verdict"]): value
+        for labels, value in scrape(app)["maskwatch_zone_people_total"]
+    }
+    assert found == {
+        ("lobby", zone, verdict.value): number for zone, number in (("door", 2), ("desk", 0)) for verdict in Verdict
+    }
+
+
+def test_faces_are_counted_by_size_and_by_what_was_said_of_them(app: Flask, bus: FakeBus) -> None:
+    sizes = Distribution((24.0, 48.0), (1, 2, 1), 170)
+    bus.counted["lobby"] = replace(bus.counted["lobby"], face_sizes_px=sizes, unlabelled=5, label_flips=6)
+    samples = scrape(app)
+    ours = [
+        (labels["le"], n) for labels, n in samples["maskwatch_face_size_pixels_bucket"] if labels["camera"] == "lobby"
+    ]
+    assert ours == [("24.0", 1), ("48.0", 3), ("+Inf", 4)]
+    assert ({"camera": "lobby"}, 170) in samples["maskwatch_face_size_pixels_sum"]
+    assert ({"camera": "lobby"}, 5) in samples["maskwatch_faces_unlabelled_total"]
+    assert ({"camera": "lobby"}, 6) in samples["maskwatch_label_flips_total"]
+    assert {labels["label"] for labels, _ in samples["maskwatch_face_confidence_count"]} == set(MaskLabel)
 
 
 def test_level_of_shedding_is_there_once_whatever_it_is(app: Flask, bus: FakeBus) -> None:

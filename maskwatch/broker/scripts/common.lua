@@ -82,6 +82,11 @@ local function is_gauge(field)
     return field:sub(1, 8) == 'present:'
 end
 
+-- Of people in a zone: whoever configures zones names these fields, so they aren't kept beyond their camera.
+local function is_of_zone(field)
+    return field:sub(1, 5) == 'zone:'
+end
+
 -- Creates every counter of a camera at 0.
 local function know(camera)
     if redis.call('SADD', K.KNOWN, camera) == 0 then return end
@@ -153,7 +158,7 @@ local function forget(camera)
     drop_taken(camera, 'removed')
     local counts = redis.call('HGETALL', K.COUNTS .. camera)
     for i = 1, #counts, 2 do
-        if not is_gauge(counts[i]) then
+        if not is_gauge(counts[i]) and not is_of_zone(counts[i]) then
             redis.call('HINCRBY', K.REMOVED, counts[i], counts[i + 1])
         end
     end

@@ -4,16 +4,23 @@
 -- ARGV  for each camera: camera, epoch, token, outcome, result, state, counts
 --       outcome  'analysed'; 'decode_error': the worker couldn't read the picture; 'unreadable': nobody could read
 --                what came with it, so there is no new state
---       counts   'FIELD=N ...': counters grow by N, gauges (present:...) become N
+--       counts   'FIELD=N ...': counters grow by N, gauges (present:...) become N, confidences are everybody's
 -- Returns for each 'accepted', 'repeated', 'lease_lost', 'stale_epoch'
 -- Gathered over the batch and written once: every call of Redis costs more than what it does.
 local latencies_ms = {}
+local confidences = {}
 local finished, ready = {}, {}
 
 local function tally(camera, counts)
     local gauges = {}
     for field, number in counts:gmatch('(%S+)=(%d+)') do
-        if is_gauge(field) then append(gauges, field, number) else count(camera, field, number) end
+        if is_gauge(field) then
+            append(gauges, field, number)
+        elseif field:sub(1, 11) == 'confidence:' then
+            confidences[field] = (confidences[field] or 0) + number
+        else
+            count(camera, field, number)
+        end
     end
     if #gauges > 0 then redis.call('HSET', K.COUNTS .. camera, unpack(gauges)) end
 end
@@ -78,6 +85,7 @@ for at = 1, #ARGV, 7 do
     answers[#answers + 1] = commit(unpack(ARGV, at, at + 6))
 end
 observe(K.LATENCY, latencies_ms)
+for field, number in pairs(confidences) do redis.call('HINCRBY', K.CONFIDENCE, field, number) end
 if #finished > 0 then redis.call('ZREM', K.LEASES, unpack(finished)) end
 if #ready > 0 then
     redis.call('ZADD', K.READY, unpack(ready))
