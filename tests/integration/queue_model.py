@@ -120,6 +120,7 @@ class QueueModel:
         for name, camera in list(self.cameras.items()):
             if camera.turn is not None and camera.turn.expired:
                 camera.blame()
+                camera.held = camera.held and camera.failures < 2
                 if camera.retiring and not camera.state:
                     self.forget(name)
             if camera.orphaned:

@@ -255,6 +255,26 @@ def test_camera_that_kills_again_is_failed_with_back_off(each_redis: redis.Redis
     counts(each_redis)
 
 
+def test_tracks_are_never_given_up_within_an_epoch(each_redis: redis.Redis, queue: FrameQueue) -> None:
+    """Their numbers begin at 1 again, and with them the ids of what is recorded."""
+    (hold,) = held(each_redis, "bad")
+    book = CameraBook(each_redis)
+    for number in range(4):
+        queue.offer(offer(hold, number))
+        each_redis.zadd(keys.FAILED, {"bad": 1}, xx=True)
+        if each_redis.hexists(keys.camera_key("bad"), "retry_at"):
+            each_redis.hset(keys.camera_key("bad"), "retry_at", 1)
+        assert book.renew([hold]) == [True]
+        kill_workers(each_redis, queue, 1, "bad")
+    assert book.renew([hold]) == [False]
+    assert book.holders() == {}
+    again = book.hold("bad", "ingest")
+    assert again is not None
+    assert again.epoch != hold.epoch
+    assert queue.offer(offer(hold, 9)) is OfferStatus.STALE_EPOCH
+    counts(each_redis)
+
+
 def test_worker_that_was_only_slow_is_not_held_against_the_camera(each_redis: redis.Redis, queue: FrameQueue) -> None:
     (hold,) = held(each_redis, "lobby")
     for number in (1, 2, 3):

@@ -11,8 +11,14 @@ local wanted = #ARGV - 2
 
 local function reclaim(camera)
     blame(camera)
-    local state, retiring = get(camera, 'state', 'retiring')
+    local state, retiring, failures = get(camera, 'state', 'retiring', 'failures')
     if retiring and not state then return forget(camera) end
+    if tonumber(failures or 0) >= 2 then
+        -- Its tracks are given up. New ones begin at 1 again, so that under the same epoch ids of events would come twice:
+        -- its ingest loses it, and takes it again under another one.
+        redis.call('ZADD', K.HOLDS, 'XX', 'LT', NOW - 1, camera)
+        unset(camera, 'holder', 'status', 'status_at')
+    end
     refresh(camera)
 end
 
