@@ -15,6 +15,7 @@ from maskwatch.settings.model import (
     SheddingSettings,
     WorkerSettings,
 )
+from maskwatch.settings.notify import NotifySettings, ReceiverSettings
 from maskwatch.settings.part import Part
 from maskwatch.settings.record import BlobsSettings, StoreSettings
 from maskwatch.settings.rules import EvidenceSettings, PrivacySettings, RuleSettings, ScheduleSettings, ZoneSettings
@@ -31,8 +32,10 @@ __all__ = [
     "MetricsSettings",
     "ModelsSettings",
     "MotionSettings",
+    "NotifySettings",
     "Part",
     "PrivacySettings",
+    "ReceiverSettings",
     "RedisSettings",
     "RelookSettings",
     "ReportSettings",

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from maskwatch.settings.jobs import JobsSettings, ReportSettings
+from maskwatch.settings.notify import NotifySettings
 from maskwatch.settings.part import Part
 from maskwatch.settings.record import BlobsSettings, StoreSettings
 from maskwatch.settings.rules import (
@@ -215,6 +216,7 @@ class Settings(Part):
     shedding: SheddingSettings = Field(default_factory=SheddingSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     blobs: BlobsSettings = Field(default_factory=BlobsSettings)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
     jobs: JobsSettings = Field(default_factory=JobsSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
     web: WebSettings = Field(default_factory=WebSettings)

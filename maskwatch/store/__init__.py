@@ -1,5 +1,6 @@
 """The record in SQL: events and tallies, for years; SQLite on one machine, PostgreSQL beyond."""
 
+from maskwatch.store.outbox import Delivery, DeliveryState, Outbox, ReceiverView
 from maskwatch.store.store import Store
 from maskwatch.store.values import (
     By,
@@ -17,9 +18,13 @@ from maskwatch.store.values import (
 __all__ = [
     "By",
     "ComplianceRow",
+    "Delivery",
+    "DeliveryState",
     "EventFilter",
     "EventPage",
+    "Outbox",
     "Purged",
+    "ReceiverView",
     "Recorded",
     "Rejected",
     "Retention",

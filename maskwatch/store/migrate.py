@@ -1,14 +1,18 @@
-"""Brings the record's tables to this version's form."""
+"""Brings the record's tables to this version's form.
+
+Alembic takes 9 MB, which processes that only read the record needn't have.
+"""
 
 from __future__ import annotations
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Connection, text
 
 from maskwatch.errors import StoreError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 __all__ = ["newest_version", "upgrade", "version_of"]
 
@@ -22,6 +26,9 @@ def upgrade(connection: Connection) -> None:
     Raises:
         StoreError: if a newer version of Maskwatch made them, or the database can't hold every text.
     """
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
     if connection.dialect.name == "postgresql":
         encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
         if encoding != "UTF8":
@@ -45,17 +52,23 @@ def upgrade(connection: Connection) -> None:
 
 def version_of(connection: Connection) -> str | None:
     """Return the version of the tables, None when there are none."""
+    from alembic.migration import MigrationContext
+
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def newest_version() -> str:
     """Return the version that this Maskwatch makes."""
+    from alembic.script import ScriptDirectory
+
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None
     return head
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "maskwatch.store:migrations")
     config.set_main_option("path_separator", "os")

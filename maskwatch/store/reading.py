@@ -16,7 +16,7 @@ from maskwatch.store.schema import QUARTER_S, RecordedEvent, TallyRow
 from maskwatch.store.values import By, ComplianceRow, EventFilter, EventPage, Tally
 from maskwatch.types import EventKind, Severity, Verdict
 
-__all__ = ["MOST_ROWS", "read_compliance", "read_event", "read_events", "read_tallies"]
+__all__ = ["MOST_ROWS", "event_of", "read_compliance", "read_event", "read_events", "read_tallies"]
 
 MOST_ROWS = 1000
 """Of one page."""
@@ -28,7 +28,7 @@ _BY_TIME = frozenset({By.HOUR, By.WEEKDAY, By.DAY})
 def read_event(connection: Connection, id_: UUID) -> Event | None:
     """Return one event."""
     row = connection.execute(select(RecordedEvent.__table__).where(RecordedEvent.id == id_)).mappings().first()
-    return None if row is None else _event(row)
+    return None if row is None else event_of(row)
 
 
 def read_events(connection: Connection, wanted: EventFilter, after: str | None, limit: int) -> EventPage:
@@ -46,7 +46,7 @@ def read_events(connection: Connection, wanted: EventFilter, after: str | None, 
         # The first condition alone lets the index find where to begin.
         query = query.where(RecordedEvent.time_utc <= time_utc, or_(is_older, is_next))
     query = query.order_by(RecordedEvent.time_utc.desc(), RecordedEvent.id.desc()).limit(limit + 1)
-    rows = [_event(row) for row in connection.execute(query).mappings()]
+    rows = [event_of(row) for row in connection.execute(query).mappings()]
     following = _cursor(rows[limit - 1]) if len(rows) > limit else None
     return EventPage(tuple(rows[:limit]), following)
 
@@ -140,7 +140,8 @@ def _within(
     return query if zones is None else query.where(TallyRow.zone.in_(zones))
 
 
-def _event(row: Any) -> Event:
+def event_of(row: Any) -> Event:
+    """Return the event in a row that has all columns of `events`."""
     return Event(
         id=row["id"],
         kind=EventKind(row["kind"]),

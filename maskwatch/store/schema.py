@@ -6,11 +6,33 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Float, Index, LargeBinary, String, Text, Uuid
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    Uuid,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-__all__ = ["QUARTER_S", "Base", "CountedPerson", "RecordedEvent", "RejectedRecord", "TallyRow", "UtcTime"]
+__all__ = [
+    "QUARTER_S",
+    "Base",
+    "CountedPerson",
+    "DeliveryRow",
+    "ReceiverRow",
+    "RecordedEvent",
+    "RejectedRecord",
+    "TallyRow",
+    "UtcTime",
+]
 
 QUARTER_S = 900
 """Every time zone's offset is a multiple of a quarter of an hour, so sums by quarters can be told in any of them."""
@@ -104,3 +126,41 @@ class RejectedRecord(Base):
     time_utc: Mapped[datetime] = mapped_column(UtcTime, index=True)
     reason: Mapped[str] = mapped_column(Text)
     data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class DeliveryRow(Base):
+    """One event that one receiver is to be told of; made in the transaction that records the event, gone with it."""
+
+    __tablename__ = "deliveries"
+
+    event_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("events.id", ondelete="CASCADE"), primary_key=True)
+    receiver: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(BigInteger)
+    made_utc: Mapped[datetime] = mapped_column(UtcTime)
+    next_utc: Mapped[datetime] = mapped_column(UtcTime)
+    """Not tried before this."""
+    reason: Mapped[str] = mapped_column(Text)
+    """Why it was not told, the last time that it was tried."""
+
+    __table_args__ = (Index("deliveries_by_state", "receiver", "state", "next_utc"),)
+
+
+class ReceiverRow(Base):
+    """How one receiver fares: who speaks with it just now, when it may be tried again, and how often what came out."""
+
+    __tablename__ = "receivers"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    claim: Mapped[str | None] = mapped_column(String(32))
+    claimed_until_utc: Mapped[datetime | None] = mapped_column(UtcTime)
+    failures: Mapped[int] = mapped_column(BigInteger)
+    """In a row, each the end of one drain."""
+    next_utc: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Not tried before this, whatever waits."""
+    reason: Mapped[str] = mapped_column(Text)
+    sent_utc: Mapped[datetime | None] = mapped_column(UtcTime)
+    sent: Mapped[int] = mapped_column(BigInteger)
+    failed: Mapped[int] = mapped_column(BigInteger)
+    quiet: Mapped[int] = mapped_column(BigInteger)
+    given_up: Mapped[int] = mapped_column(BigInteger)

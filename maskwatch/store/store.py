@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from maskwatch.events import Event, Record
 from maskwatch.store import migrate, reading, retention
 from maskwatch.store.engine import WRITING, make_engine, place_of, store_url, translated
+from maskwatch.store.outbox import Outbox
 from maskwatch.store.values import (
     By,
     ComplianceRow,
@@ -24,7 +25,7 @@ from maskwatch.store.values import (
     Retention,
     Tally,
 )
-from maskwatch.store.writing import write
+from maskwatch.store.writing import Audience, nobody, write
 
 __all__ = ["Store"]
 
@@ -37,13 +38,15 @@ class Store:
 
     Args:
         url: `sqlite:////ABSOLUTE/PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
+        audience: says who is to be told of an event that is recorded.
 
     Raises:
         ConfigError: if the address is another, or the driver isn't installed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, audience: Audience = nobody) -> None:
         self._url = store_url(url)
+        self._audience = audience
         self._engine = make_engine(self._url)
         self._writer = self._engine.execution_options(**WRITING)
 
@@ -64,6 +67,11 @@ class Store:
         """Where it is, for people: without credentials."""
         return place_of(self._url)
 
+    @property
+    def outbox(self) -> Outbox:
+        """What is to be told to whom."""
+        return Outbox(self._reading, self._writing)
+
     def schema_version(self) -> str | None:
         """Return the version of the tables, None when there are none."""
         with self._reading("reading its version") as connection:
@@ -81,6 +89,8 @@ class Store:
     def record(self, records: Sequence[Record], rejected: Sequence[Rejected] = ()) -> Recorded:
         """Write records in one transaction, each once, however often and by how many recorders it is written.
 
+        Who is to be told of a new event is written with it, into the outbox.
+
         Args:
             records: events, and people who have gone, in any order.
             rejected: what was in the stream and is no record.
@@ -89,7 +99,7 @@ class Store:
             RecordRefused: if one can't be kept as it is; nothing is written then.
         """
         with self._writing("writing records") as connection:
-            return write(connection, records, rejected, datetime.now(UTC))
+            return write(connection, records, rejected, datetime.now(UTC), self._audience)
 
     def event(self, id_: UUID) -> Event | None:
         """Return one event, or None when there is none of that id."""

@@ -176,12 +176,14 @@ class Recorded:
         people: closed people who are new.
         repeated: records that were there already.
         new_events: ids of the new events, in no order.
+        receivers: who is to be told of any of them.
     """
 
     events: int
     people: int
     repeated: int
     new_events: frozenset[UUID] = frozenset()
+    receivers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

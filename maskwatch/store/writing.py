@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -13,17 +13,30 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from maskwatch.errors import RecordRefused
 from maskwatch.events import Event, PersonClosed, Record
-from maskwatch.store.schema import QUARTER_S, CountedPerson, RecordedEvent, RejectedRecord, TallyRow
+from maskwatch.store.outbox import TOO_OLD_S, DeliveryState, database_now
+from maskwatch.store.schema import QUARTER_S, CountedPerson, DeliveryRow, RecordedEvent, RejectedRecord, TallyRow
 from maskwatch.store.values import Recorded, Rejected
 
-__all__ = ["write"]
+__all__ = ["Audience", "nobody", "write"]
+
+Audience: TypeAlias = Callable[[Event], Collection[str]]
+"""Says who is to be told of an event: names of receivers."""
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 """A clock that was never set says 1970; at the calendar's ends times can't be told in other time zones."""
 
 
+def nobody(_event: Event) -> Collection[str]:
+    """Be the audience where nobody is told."""
+    return ()
+
+
 def write(
-    connection: Connection, records: Sequence[Record], rejected: Sequence[Rejected], now_utc: datetime
+    connection: Connection,
+    records: Sequence[Record],
+    rejected: Sequence[Rejected],
+    now_utc: datetime,
+    audience: Audience = nobody,
 ) -> Recorded:
     """Write records and what was set aside, in the transaction of a connection that may write.
 
@@ -32,6 +45,7 @@ def write(
         records: in any order; the first of several with one id counts.
         rejected: what was set aside.
         now_utc: when this is done; repeats of a person are known from here on until retention ends it.
+        audience: asked once for each event that is new.
 
     Raises:
         RecordRefused: if a text holds a NUL, which PostgreSQL can't keep, or a time is absurd.
@@ -51,9 +65,10 @@ def write(
         connection, CountedPerson, [{"id": id_, "recorded_utc": now_utc} for id_ in sorted(people)]
     )
     _add_tallies(connection, [people[id_] for id_ in new_people])
+    told = _add_deliveries(connection, [events[id_] for id_ in sorted(new_events)], audience)
     _insert_new(connection, RejectedRecord, [_rejected_row(one) for one in sorted(rejected, key=lambda one: one.id)])
     new = len(new_events) + len(new_people)
-    return Recorded(len(new_events), len(new_people), len(records) - new, frozenset(new_events))
+    return Recorded(len(new_events), len(new_people), len(records) - new, frozenset(new_events), told)
 
 
 def _insert_new(connection: Connection, table: type[Any], rows: Sequence[dict[str, Any]]) -> set[UUID]:
@@ -84,6 +99,32 @@ def _add_tallies(connection: Connection, people: Sequence[PersonClosed]) -> None
             set_={"people": TallyRow.__table__.c.people + insert.excluded.people},
         )
         connection.execute(more, rows)
+
+
+def _add_deliveries(connection: Connection, events: Sequence[Event], audience: Audience) -> frozenset[str]:
+    """Note who is to be told of new events and return those who are to be told now."""
+    told = [(event, sorted(set(audience(event)))) for event in events]
+    if not any(receivers for _event, receivers in told):
+        return frozenset()
+    now_utc = database_now(connection)
+    too_old = now_utc - timedelta(seconds=TOO_OLD_S)
+    rows: list[dict[str, Any]] = []
+    for event, receivers in told:
+        is_late = event.time_utc < too_old
+        rows += [
+            {
+                "event_id": event.id,
+                "receiver": receiver,
+                "state": (DeliveryState.GIVEN_UP if is_late else DeliveryState.WAITING).value,
+                "attempts": 0,
+                "made_utc": now_utc,
+                "next_utc": now_utc,
+                "reason": "recorded more than 24 hours after it had happened" if is_late else "",
+            }
+            for receiver in receivers
+        ]
+    connection.execute(DeliveryRow.__table__.insert(), rows)  # type: ignore[attr-defined]
+    return frozenset(row["receiver"] for row in rows if row["state"] == DeliveryState.WAITING.value)
 
 
 def _insert(connection: Connection, table: type[Any]) -> Any:

@@ -17,6 +17,7 @@ from maskwatch.settings import (
     ModelsSettings,
     MotionSettings,
     PrivacySettings,
+    ReceiverSettings,
     RedisSettings,
     ReportSettings,
     RuleSettings,
@@ -37,6 +38,9 @@ SECRETS = {
     "REDIS_PASSWORD": "x",
     "LOBBY_PASSWORD": "y",
     "RECORD_PASSWORD": "z",
+    "MAIL_PASSWORD": "m",
+    "HOOK_SECRET": "h" * 16,
+    "BROKER_PASSWORD": "b",
     "SITE_PASSWORD": "p" * 8,
     "HOME_ASSISTANT_TOKEN": "t" * 20,
     "METRICS_TOKEN": "u" * 20,
@@ -67,6 +71,8 @@ def test_example_holds_every_key_there_is() -> None:
     assert set(lobby["rules"]["shift"]["schedule"]) == schedule
     assert set(lobby["rules"]["shift"]["evidence"]) == set(EvidenceSettings.model_fields)
     assert set(lobby["privacy"]) == set(PrivacySettings.model_fields)
+    receivers = data["notify"]["receivers"]
+    assert {key for receiver in receivers.values() for key in receiver} == set(ReceiverSettings.model_fields)
     for key, model in (
         ("redis", RedisSettings),
         ("models", ModelsSettings),
