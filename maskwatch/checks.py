@@ -18,10 +18,19 @@ from pathlib import Path
 from maskwatch.embedded import find_server
 from maskwatch.errors import ConfigError, MaskwatchError, SourceAuthError, SourceError, SourceUnsupported
 from maskwatch.machine import SINGLE_REDIS_COST, choose_address, worker_count
-from maskwatch.settings import CameraSettings, RedisSettings, Settings, SourceKind
+from maskwatch.settings import CameraSettings, ReceiverSettings, RedisSettings, Settings, SourceKind
 from maskwatch.settings.model import is_loopback
 
-__all__ = ["Check", "Status", "all_checks", "check_cameras", "check_login", "check_record", "check_redis"]
+__all__ = [
+    "Check",
+    "Status",
+    "all_checks",
+    "check_cameras",
+    "check_login",
+    "check_receivers",
+    "check_record",
+    "check_redis",
+]
 
 PACKAGES = (
     "av",
@@ -85,6 +94,7 @@ def all_checks(settings: Settings, *, probe: bool) -> Iterator[Check]:
     yield check_login(settings)
     yield from check_redis(settings.redis)
     yield check_record(settings)
+    yield from check_receivers(settings)
     yield from check_cameras(settings, probe=probe)
 
 
@@ -151,6 +161,17 @@ def check_record(settings: Settings) -> Check:
         f"its tables are of version {version}" if version else "its tables are made by the first `maskwatch recorder`"
     )
     return Check("record", Status.OK, f"{place}; {found}")
+
+
+def check_receivers(settings: Settings) -> Iterator[Check]:
+    """Look at those who are told of events, without telling them anything.
+
+    Yields:
+        One outcome for each receiver, in the configuration's order.
+    """
+    for name, receiver in settings.notify.receivers.items():
+        status, said = _receiver(receiver, settings)
+        yield Check(f"receiver {name}", status, f"{receiver.shown}, of {', '.join(receiver.events)}{said}")
 
 
 def check_cameras(settings: Settings, *, probe: bool) -> Iterator[Check]:
@@ -273,6 +294,28 @@ def _camera(name: str, camera: CameraSettings, base: Path, *, probe: bool) -> Ch
     if source.kind is SourceKind.WEBCAM and not Path(source.location).exists():
         return Check(f"camera {name}", Status.WARNING, f"{what}: {source.location} is not plugged in")
     return Check(f"camera {name}", Status.OK, what)
+
+
+def _receiver(receiver: ReceiverSettings, settings: Settings) -> tuple[Status, str]:
+    if receiver.apprise is not None:
+        from apprise import Apprise  # takes 0.5 s, which only those pay who use it
+
+        if not Apprise().add(receiver.apprise.get_secret_value()):
+            return Status.FAILED, "; Apprise can't read this address, see https://github.com/caronc/apprise/wiki"
+    cameras = settings.cameras.values()
+    zones = {zone for camera in cameras for zone in camera.zones}
+    rules = {rule.name for camera in cameras for rule in camera.rule_values}
+    for what, wanted, known in (
+        ("camera", receiver.cameras, settings.cameras.keys()),
+        ("zone", receiver.zones, zones),
+        ("rule", receiver.rules, rules),
+    ):
+        missing = [name for name in wanted if name not in known]
+        if missing:
+            return Status.WARNING, f"; it waits for news of {what} {', '.join(missing)}, which there is none of"
+    if receiver.is_open_to_read:
+        return Status.WARNING, "; not encrypted: everybody on the way can read it, pictures too"
+    return Status.OK, "; `maskwatch notify --test` tries it out"
 
 
 def _probe(camera: CameraSettings, base: Path) -> tuple[Status, str]:

@@ -24,6 +24,7 @@ SUMMARIES = {
     "worker": "Find faces, follow people, classify masks.",
     "recorder": "Keep events, their pictures and numbers of people.",
     "web": "Serve the site, the streams, the API and the metrics.",
+    "notify": "Say how notifications fare, or send a test.",
     "report": "Write who wore a mask properly as a file to print and send.",
     "check": "Check the configuration and this machine.",
     "detect": "Annotate images, folders, videos or a webcam.",

@@ -22,6 +22,8 @@ APT = {
     "ffmpeg": "apt-get install -y ffmpeg",
     "redis-server": "apt-get install -y redis-server",
     "postgresql": "apt-get install -y postgresql",
+    "prometheus": "apt-get install -y prometheus",
+    "mosquitto": "apt-get install -y mosquitto",
 }
 
 T = TypeVar("T")
@@ -36,7 +38,7 @@ def requires_debian(what: str) -> None:
     elif what == "postgresql":
         present = postgres_programs() is not None
     else:
-        present = shutil.which(what) is not None
+        present = shutil.which(what) is not None or shutil.which(what, path="/usr/sbin") is not None
     if present:
         return
     message = f"needs Debian's {what}: {APT[what]}"

@@ -7,7 +7,7 @@ have ids.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
@@ -81,6 +81,7 @@ class Recorder:
         name: unique among the recorders.
         beat: called before each batch; says that this process is alive.
         tidy: called before each batch; removes what is too old when it is time.
+        tell: called after each batch that somebody is to be told of, with the receivers' names.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Recorder:
         name: str,
         beat: Callable[[], None] = lambda: None,
         tidy: Callable[[], None] = lambda: None,
+        tell: Callable[[Collection[str]], None] = lambda _receivers: None,
     ) -> None:
         self._stream = log
         self._store = store
@@ -105,6 +107,7 @@ class Recorder:
         self._name = name
         self._beat = beat
         self._tidy = tidy
+        self._tell = tell
         self._backoff = Backoff(0.1, 5.0)
         self._look_at_s = 0.0
         self._log = structlog.get_logger()
@@ -137,11 +140,14 @@ class Recorder:
         self._look()
         entries = self._stream.read(self._name, _BATCH, wait_s)
         if entries:
-            self._record(entries)
+            receivers = self._record(entries)
             self._stream.ack([entry.id for entry in entries])
+            if receivers:
+                self._tell(receivers)
         return len(entries)
 
-    def _record(self, entries: Sequence[Entry]) -> None:
+    def _record(self, entries: Sequence[Entry]) -> frozenset[str]:
+        """Write entries to the record and return who is to be told of them."""
         records: list[Record] = []
         rejected: list[Rejected] = []
         for entry in entries:
@@ -159,11 +165,13 @@ class Recorder:
         self._metrics.recorded(done, len(rejected))
         for one in rejected:
             self._log.warning("record.rejected", reason=one.reason)
+        return done.receivers
 
     def _one_by_one(self, records: Sequence[Record]) -> tuple[Recorded, list[Rejected]]:
         """Record what can be recorded of a batch in which something can't, and return that."""
         events = people = repeated = 0
         new: set[UUID] = set()
+        receivers: set[str] = set()
         refused: list[Rejected] = []
         for record in records:
             try:
@@ -173,7 +181,8 @@ class Recorder:
                 continue
             events, people, repeated = events + done.events, people + done.people, repeated + done.repeated
             new |= done.new_events
-        return Recorded(events, people, repeated, frozenset(new)), refused
+            receivers |= done.receivers
+        return Recorded(events, people, repeated, frozenset(new), frozenset(receivers)), refused
 
     def _with_pictures(self, records: Sequence[Record]) -> list[Record]:
         """Keep the pictures that events name and return the records with the names they are kept under."""

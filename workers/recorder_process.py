@@ -17,10 +17,12 @@ from maskwatch.broker.events import EventLog, Snapshots
 from maskwatch.broker.messages import ProcessInfo
 from maskwatch.broker.processes import ProcessBook
 from maskwatch.errors import QueueError, StoreDown
+from maskwatch.jobs import JobBook
 from maskwatch.metrics import ProcessMetrics
 from maskwatch.service import Stop
 from maskwatch.settings import Settings
 from maskwatch.store import Store
+from workers.notify.asking import ask_for
 from workers.recorder import Recorder, RecorderMetrics
 from workers.registration import Registration
 from workers.retention import apply_retention
@@ -54,7 +56,7 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
     blobs = BlobStore(settings.blobs_folder, settings.blobs.most_mb * _MB)
     live_url, durable_url = redis.live.get_secret_value(), redis.durable.get_secret_value()
     with (
-        Store(settings.record_url) as store,
+        Store(settings.record_url, settings.notify.audience) as store,
         connect(live_url) as live,
         connect(durable_url, blocking=True) as durable,
     ):
@@ -63,9 +65,11 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
         if not _make_tables(store, stop):
             return
         stream = EventLog(durable)
+        book = JobBook(durable)
         recorder = Recorder(
             stream, store, blobs, Snapshots(live), shown, stop,
             name=name, beat=_quietly(registration.beat), tidy=_Tidying(settings, store, blobs).tidy,
+            tell=lambda receivers: ask_for(book, receivers),
         )  # fmt: skip
         log.info(
             "recorder.ready", name=name, record=store.place, pictures=str(settings.blobs_folder), metrics=info.address

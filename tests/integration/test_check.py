@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from maskwatch.checks import Check, Status, check_cameras, check_record, check_redis
+from maskwatch.checks import Check, Status, check_cameras, check_receivers, check_record, check_redis
 from maskwatch.demo.scenes import frames
 from maskwatch.embedded import EmbeddedServer, start_servers
 from maskwatch.media import writer
@@ -92,6 +92,30 @@ def test_database_that_is_away_fails_the_check_without_its_password() -> None:
     assert found.status is Status.FAILED
     assert "127.0.0.1/records" in found.text
     assert "s3cret" not in found.text
+
+
+# Apprise asks for a module that Python 3.13 no longer has.
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+def test_receivers_are_looked_at_and_told_nothing() -> None:
+    text = """
+cameras: {lobby: {source: 'webcam:0', zones: {door: {polygon: [[0, 0], [1, 0], [1, 1]], require_mask: true}}}}
+notify:
+  receivers:
+    ward: {apprise: 'mailtos://me:hunter2@example.org', cameras: [lobby], zones: [door], rules: [door]}
+    typo: {apprise: 'nosuchservice://hunter2@example.org'}
+    lost: {mqtt: 'mqtts://me:hunter2@example.org', zones: [dor]}
+    open: {webhook: 'http://me:hunter2@example.org/hunter2', secret: hunter2-hunter2-hunter2}
+"""
+    found = {check.name: check for check in check_receivers(parse_settings(text, {}))}
+    assert {name: check.status for name, check in found.items()} == {
+        "receiver ward": Status.OK,
+        "receiver typo": Status.FAILED,
+        "receiver lost": Status.WARNING,
+        "receiver open": Status.WARNING,
+    }
+    assert "zone dor" in found["receiver lost"].text
+    assert "not encrypted" in found["receiver open"].text
+    assert not any("hunter2" in check.text for check in found.values())
 
 
 def test_wrong_configuration_ends_with_2_and_its_line(tmp_path: Path) -> None:
