@@ -7,6 +7,7 @@ from flask import Flask
 from maskwatch.metrics import ProcessMetrics
 from maskwatch.settings import Settings
 from web.answers.api import answers_api
+from maskwatch.store import Store
 from web.answers.kept import kept_records
 from web.answers.look import install_words
 from web.answers.pages import answers
@@ -25,6 +26,7 @@ from web.site import Site
 from web.streams import StreamSlots
 
 __all__ = ["create_app"]
+from web.notified import NotificationCollector
 
 
 def create_app(settings: Settings, bus: Bus, records: Records | None = None, login: Login | None = None) -> Flask:
@@ -55,3 +57,5 @@ def create_app(settings: Settings, bus: Bus, records: Records | None = None, log
         app.register_blueprint(blueprint)
     hub.start()
     return app
+    if settings.notify.receivers:
+        metrics.registry.register(NotificationCollector(Store(settings.record_url).outbox, settings.notify.receivers))
