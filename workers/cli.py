@@ -1,4 +1,4 @@
-"""The verbs `worker`, `recorder`, `detect` and `evaluate`; what they need is imported when they run."""
+"""The verbs `worker`, `recorder`, `jobs`, `detect` and `evaluate`; what they need is imported when they run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from maskwatch.options import config_option, settings_from
 
-__all__ = ["detect", "evaluate", "recorder", "worker"]
+__all__ = ["detect", "evaluate", "jobs", "recorder", "worker"]
 
 _ENGINE = click.option(
     "--engine", type=click.Choice(["auto", "litert", "keras"]), help="What runs the networks  [default: auto]"
@@ -77,6 +77,53 @@ def recorder(config: Path | None, name: str | None) -> None:
     except Exception:  # noqa: BLE001  # the edge of the process: what wasn't acknowledged is recorded by the next one
         structlog.get_logger().exception("recorder.crashed", name=name)
         sys.exit(1)
+
+
+@click.command()
+@config_option
+@click.option("--name", help="Unique among those that do jobs  [default: HOST-PID]")
+@click.option(
+    "--queue", "queues", multiple=True, type=click.Choice(["quick", "long"]), help="Do these only  [default: both]"
+)
+@click.option("--one", is_flag=True, hidden=True, help="Be the worker of the one queue; `maskwatch jobs` starts these.")
+@click.option(
+    "--submit",
+    type=click.Choice(["video", "report", "retention", "train"]),
+    help="Ask for a job of this kind, print its id and end.",
+)
+@click.option("--spec", default="{}", metavar="JSON", help="What --submit asks for; docs/jobs.md has examples.")
+@click.option("--list", "as_list", is_flag=True, help="Print the jobs, the newest first, and end.")
+def jobs(
+    config: Path | None, name: str | None, queues: tuple[str, ...], one: bool, submit: str | None, spec: str,
+    as_list: bool,
+) -> None:  # fmt: skip
+    """Do what takes its time: recorded videos, reports, retention, notifications, training.
+
+    Takes jobs from Redis, long ones (videos, training) one at a time and nicely, quick ones beside them. SIGTERM writes
+    down how far a video is; the next process goes on there. Several may run, on several machines.
+    """
+    settings = settings_from(config)
+    from maskwatch import log
+
+    log.configure(settings.log, "jobs")
+    if submit is not None or as_list:
+        from workers.jobs.asking import list_jobs, submit_job
+
+        for line in submit_job(settings, submit, spec) if submit is not None else list_jobs(settings):
+            click.echo(line)
+        return
+    name = name or f"{socket.gethostname()}-{os.getpid()}"
+    if one:
+        from workers.jobs.process import run_queue
+
+        run_queue(settings, queues[0], name)
+        return
+    from maskwatch.service import stop_on_signals
+
+    stop = stop_on_signals()
+    from workers.jobs.process import run
+
+    run(settings, config, queues or ("quick", "long"), name, stop)
 
 
 @click.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from maskwatch.errors import SourceError
 from maskwatch.types import LABELS, FrameResult, FrameStatus, Person, Verdict
 from workers.inputs import Input
 
-__all__ = ["CSV_COLUMNS", "Finding", "Timeline", "person_as_dict", "table"]
+__all__ = ["CSV_COLUMNS", "Finding", "Timeline", "TimelineMark", "person_as_dict", "table"]
 
 CSV_COLUMNS = ("time_s", "frame", "track", "x0", "y0", "x1", "y1", "label", "verdict", "probability", "seen")
 
@@ -91,6 +92,21 @@ def _box_px(person: Person, size_wh: tuple[int, int]) -> list[float]:
     return [round(value * side, 1) for value, side in zip(person.box_unit, size_wh * 2, strict=True)]
 
 
+@dataclass(frozen=True, slots=True)
+class TimelineMark:
+    """How far the files of a timeline were written, all of it on the disk.
+
+    Attributes:
+        frames: that are in them.
+        json_bytes: length of the JSON file.
+        csv_bytes: length of the CSV file.
+    """
+
+    frames: int
+    json_bytes: int
+    csv_bytes: int
+
+
 class Timeline:
     """Writes `<stem>.json` and `<stem>.csv` frame by frame, so that hours of video need no memory; a context manager.
 
@@ -98,22 +114,43 @@ class Timeline:
         folder: where to; files of the same name are replaced.
         stem: of the files.
         about: what the JSON file says first.
+        at: where to go on with the files of an earlier run, whatever that wrote behind it; None begins anew.
 
     Raises:
         SourceError: if a file can't be written.
     """
 
-    def __init__(self, folder: Path, stem: str, about: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, stem: str, about: dict[str, Any], at: TimelineMark | None = None) -> None:
         self.json_path, self.csv_path = folder / f"{stem}.json", folder / f"{stem}.csv"
+        mode = "w" if at is None else "a"
         try:
-            self._json = self.json_path.open("w", encoding="utf-8")
-            self._csv = self.csv_path.open("w", encoding="utf-8", newline="")
+            if at is not None:
+                os.truncate(self.json_path, at.json_bytes)
+                os.truncate(self.csv_path, at.csv_bytes)
+            self._json = self.json_path.open(mode, encoding="utf-8")
+            self._csv = self.csv_path.open(mode, encoding="utf-8", newline="")
         except OSError as error:
             raise SourceError(f"{error.filename}: can't be written: {error.strerror}") from error
         self._rows = csv.writer(self._csv, lineterminator="\n")
-        self._rows.writerow(CSV_COLUMNS)
-        self._json.write(json.dumps(about, indent=1)[:-2] + ',\n "frames": [')
-        self._frames = 0
+        self._frames = at.frames if at is not None else 0
+        if at is None:
+            self._rows.writerow(CSV_COLUMNS)
+            self._json.write(json.dumps(about, indent=1)[:-2] + ',\n "frames": [')
+
+    def mark(self) -> TimelineMark:
+        """Bring all that was added to the disk and return how far that is.
+
+        Raises:
+            SourceError: if it can't be written.
+        """
+        try:
+            for file in (self._json, self._csv):
+                file.flush()
+                os.fsync(file.fileno())
+            lengths = [os.fstat(file.fileno()).st_size for file in (self._json, self._csv)]
+        except OSError as error:
+            raise SourceError(f"{self.json_path}: can't be written: {error.strerror}") from error
+        return TimelineMark(self._frames, *lengths)
 
     def add(self, result: FrameResult, time_s: float) -> None:
         """Append one frame."""

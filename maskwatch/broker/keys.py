@@ -32,6 +32,7 @@ and on the durable server:
 
     {mw}:records        stream  what isn't recorded yet, each entry one record in the field `r`
     {mw}:jobs           zset    jobs -> when they were asked for, s of UTC
+    {mw}:jobs_sweep     string  some `maskwatch jobs` looks after the others' jobs at the moment; expires
     {mw}:job:ID         hash    a job as it stands, see maskwatch/jobs; RQ's own keys begin with `rq:`
     {mw}:login:...      list    tries to get into the site, by address; string: a session that was ended; both expire
 """
@@ -56,6 +57,7 @@ __all__ = [
     "HOLDS",
     "INGESTS",
     "JOBS",
+    "JOBS_SWEEP",
     "KNOWN",
     "LATENCY",
     "LEASES",
@@ -110,6 +112,7 @@ HAPPENED = TAG + "happened"
 SNAPSHOT = TAG + "snapshot:"
 RECORDS = TAG + "records"
 JOBS = TAG + "jobs"
+JOBS_SWEEP = TAG + "jobs_sweep"
 JOB = TAG + "job:"
 LOGIN = TAG + "login"
 """The library that counts tries appends what it needs."""

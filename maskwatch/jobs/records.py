@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import redis
 import structlog
@@ -28,6 +28,7 @@ _PAGE = 200
 _MOST_REASON = 500
 
 _Fields = dict[str, str]
+_Views = list[JobView | None]
 
 
 class JobRecords:
@@ -53,7 +54,7 @@ class JobRecords:
         }  # fmt: skip
         with translated(self._client, "entering a job"), self._client.pipeline(transaction=True) as batch:
             batch.delete(keys.job_key(job_id))
-            batch.hset(keys.job_key(job_id), mapping=fields)
+            batch.hset(keys.job_key(job_id), mapping=cast(Any, fields))
             batch.zadd(keys.JOBS, {job_id: now_s})
             batch.execute()
         return _view(job_id, fields)
@@ -73,7 +74,8 @@ class JobRecords:
         at = 0
         while len(found) < limit:
             with translated(self._client, "listing jobs"):
-                ids = [one.decode() for one in self._client.zrevrange(keys.JOBS, at, at + _PAGE - 1)]
+                page: list[bytes] = cast(Any, self._client.zrevrange(keys.JOBS, at, at + _PAGE - 1))
+            ids = [one.decode() for one in page]
             if not ids:
                 break
             at += len(ids)
@@ -87,10 +89,10 @@ class JobRecords:
         return {(queue, state): seen[queue, state] for queue in sorted(set(QUEUE_OF.values())) for state in JobState}
 
     def begin(self, job_id: str) -> JobView | None:
-        """Note that a job is begun and return it; None when it was cancelled or deleted meanwhile, or is over."""
+        """Note that a job is begun and return it; None when it was cancelled or deleted meanwhile, or doesn't wait."""
 
         def change(old: _Fields) -> _Fields | None:
-            if JobState(old["state"]).is_over:
+            if old["state"] != JobState.WAITING.value:
                 return None
             if old.get("cancel"):
                 return {"state": JobState.CANCELLED.value, "ended": repr(self._clock())}
@@ -133,10 +135,24 @@ class JobRecords:
             told["progress"] = "1"
         self._change(job_id, lambda old: None if JobState(old["state"]).is_over else told)
 
-    def wait(self, job_id: str, reason: str = "") -> None:
-        """Note that a job which was begun waits for another attempt."""
-        told = {"state": JobState.WAITING.value, "reason": _line(reason), "left": ""}
-        self._change(job_id, lambda old: None if JobState(old["state"]).is_over else told)
+    def wait(self, job_id: str, reason: str = "", *, was_attempt: bool = True) -> bool:
+        """Note that a job which was begun waits for another attempt; return whether it does.
+
+        Args:
+            job_id: of the job.
+            reason: what it waits for.
+            was_attempt: False for one that was interrupted through no fault of its own: that doesn't count.
+        """
+
+        def change(old: _Fields) -> _Fields | None:
+            if JobState(old["state"]).is_over:
+                return None
+            attempts = int(old.get("attempts", 0)) - (0 if was_attempt else 1)
+            return {
+                "state": JobState.WAITING.value, "reason": _line(reason), "left": "", "attempts": str(max(0, attempts)),
+            }  # fmt: skip
+
+        return self._change(job_id, change) is not None
 
     def again(self, job_id: str) -> JobView | None:
         """Let a job that has failed or was cancelled wait anew and return it; None for any other."""
@@ -178,14 +194,14 @@ class JobRecords:
                 return
             new = change(old)
             if new is not None:
-                batch.hset(key, mapping=new)
+                batch.hset(key, mapping=cast(Any, new))
                 outcome[0] = {**old, **new}
 
         with translated(self._client, "changing a job"):
             self._client.transaction(within, key)
         return outcome[0]
 
-    def _many(self, ids: Sequence[str]) -> list[JobView | None]:
+    def _many(self, ids: Sequence[str]) -> _Views:
         with translated(self._client, "reading jobs"), self._client.pipeline(transaction=False) as batch:
             for job_id in ids:
                 batch.hgetall(keys.job_key(job_id))

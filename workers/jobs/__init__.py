@@ -1,0 +1,1 @@
+"""What does the jobs: RQ's workers, what recurs, and each kind of job."""
