@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+
+import pytest
 
 from tests.support import free_port, postgres_programs, requires_debian, wait_for
 
-__all__ = ["Postgres", "postgres_server"]
+__all__ = ["Postgres", "each_record_url", "postgres", "postgres_server", "record_url_in"]
 
 
 class Postgres:
@@ -69,6 +72,11 @@ class Postgres:
             self._process.wait(10)
             self._process = None
 
+    def restart(self) -> None:
+        """Kill it and start it again."""
+        self.kill()
+        self.start()
+
     def make_database(self, name: str, encoding: str = "UTF8") -> str:
         """Make an empty database and return its address."""
         import psycopg
@@ -97,6 +105,32 @@ def postgres_server() -> Iterator[Postgres]:
             server.kill()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server that lasts for the whole session."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_record_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of an empty record in each kind of database that is supported."""
+    return record_url_in(request, tmp_path / "state")
+
+
+def record_url_in(request: pytest.FixtureRequest, folder: Path) -> str:
+    """Return the address of an empty record, of the kind that a fixture's parameter names.
+
+    Args:
+        request: of the fixture.
+        folder: where SQLite's file is to be.
+    """
+    if request.param == "sqlite":
+        return f"sqlite:///{folder / 'record.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.make_database(f"test-{uuid4().hex}")
 
 
 def _identity(user: str) -> dict[str, Any]:
