@@ -51,6 +51,7 @@ class Rank(IntEnum):
     CAMERAS = 0
     """Ingest, and the demo that feeds it."""
     WORKER = 1
+    """Workers, and jobs: both write events, results or their place down while they end."""
     RECORDER = 2
     WEB = 3
     REDIS = 4
@@ -253,6 +254,7 @@ def services(plan: Plan, environ: Mapping[str, str]) -> list[ChildSpec]:
     ]
     # Always under one name: what it was given and didn't acknowledge before a death is its own at once.
     specs.append(verb("recorder", Rank.RECORDER, "recorder", *config, "--name", f"{socket.gethostname()}-up"))
+    specs.append(verb("jobs", Rank.WORKER, "jobs", *config, "--name", f"{socket.gethostname()}-up"))
     specs.append(verb("web", Rank.WEB, "web", *config))
     if plan.demo:
         argv = (*_python("maskwatch.demo"), str(plan.demo.folder), str(plan.demo.port))

@@ -44,7 +44,7 @@ def test_children_get_settings_that_can_be_read() -> None:
 
 def test_every_service_reads_the_same_configuration() -> None:
     specs = services(plan(config=Path("/etc/cameras.yaml")), {})
-    assert [spec.name for spec in specs] == ["ingest", "worker-1", "worker-2", "recorder", "web"]
+    assert [spec.name for spec in specs] == ["ingest", "worker-1", "worker-2", "recorder", "jobs", "web"]
     for spec in specs:
         assert spec.argv[spec.argv.index("--config") + 1] == "/etc/cameras.yaml"
 
