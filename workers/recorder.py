@@ -80,7 +80,6 @@ class Recorder:
         stop: the request to end.
         name: unique among the recorders.
         beat: called before each batch; says that this process is alive.
-        tidy: called before each batch; removes what is too old when it is time.
         tell: called after each batch that somebody is to be told of, with the receivers' names.
     """
 
@@ -95,7 +94,6 @@ class Recorder:
         *,
         name: str,
         beat: Callable[[], None] = lambda: None,
-        tidy: Callable[[], None] = lambda: None,
         tell: Callable[[Collection[str]], None] = lambda _receivers: None,
     ) -> None:
         self._stream = log
@@ -106,7 +104,6 @@ class Recorder:
         self._stop = stop
         self._name = name
         self._beat = beat
-        self._tidy = tidy
         self._tell = tell
         self._backoff = Backoff(0.1, 5.0)
         self._look_at_s = 0.0
@@ -117,7 +114,6 @@ class Recorder:
         while not self._stop.requested:
             try:
                 self._beat()
-                self._tidy()
                 self.step(_WAIT_S)
                 self._backoff.reset()
             except (QueueError, StoreError, BlobError) as error:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 
 import structlog
 
@@ -25,15 +23,9 @@ from maskwatch.store import Store
 from workers.notify.asking import ask_for
 from workers.recorder import Recorder, RecorderMetrics
 from workers.registration import Registration
-from workers.retention import apply_retention
 
 __all__ = ["run"]
 
-_RETENTION_EVERY_S = 3600.0
-_RETENTION_FIRST_S = 60.0
-"""After the start, when there is more to do than to tidy up."""
-_RETENTION_BUDGET_S = 2.0
-"""Records wait meanwhile, and so does who asked this process to end."""
 _MB = 1_000_000
 
 
@@ -68,7 +60,7 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
         book = JobBook(durable)
         recorder = Recorder(
             stream, store, blobs, Snapshots(live), shown, stop,
-            name=name, beat=_quietly(registration.beat), tidy=_Tidying(settings, store, blobs).tidy,
+            name=name, beat=_quietly(registration.beat),
             tell=lambda receivers: ask_for(book, receivers),
         )  # fmt: skip
         log.info(
@@ -109,28 +101,3 @@ def _quietly(beat: Callable[[], None]) -> Callable[[], None]:
             beat()
 
     return without_error
-
-
-class _Tidying:
-    """Applies retention every hour, and at once again while there is more to remove."""
-
-    def __init__(self, settings: Settings, store: Store, blobs: BlobStore) -> None:
-        self._kept = settings.store
-        self._store = store
-        self._blobs = blobs
-        self._at_s = time.monotonic() + _RETENTION_FIRST_S
-
-    def tidy(self) -> None:
-        """Remove what is too old when it is time.
-
-        Raises:
-            StoreError: if the record can't be changed.
-            BlobError: if the pictures can't be reached.
-        """
-        now_s = time.monotonic()
-        if now_s < self._at_s:
-            return
-        self._at_s = now_s + _RETENTION_EVERY_S
-        purged = apply_retention(self._store, self._blobs, self._kept, datetime.now(UTC), budget_s=_RETENTION_BUDGET_S)
-        if not purged.is_all:
-            self._at_s = now_s

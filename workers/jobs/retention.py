@@ -16,7 +16,7 @@ from workers.retention import apply_retention
 
 __all__ = ["do_retention", "forget_old_jobs"]
 
-_BUDGET_S = 60.0
+_BUDGET_S = 200.0
 _DAY_S = 86_400.0
 _RESULT_PREFIX = "job-"
 _ALL = 1 << 30
