@@ -103,6 +103,7 @@ class Service:
     def tick(self) -> None:
         """Do what is due; reading goes on in the cameras' threads whatever happens here."""
         now_s = time.monotonic()
+        self._metrics.pulse.beat()
         self._crew.watch()
         if now_s >= self._look_at_s:
             self._look_at_s = now_s + _CYCLE_S

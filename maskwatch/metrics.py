@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from maskwatch import __version__
+from maskwatch import __version__, pulse
 from maskwatch.errors import ConfigError
 from maskwatch.settings.model import MetricsSettings, is_loopback
 
@@ -32,6 +32,7 @@ class ProcessMetrics:
 
     def __init__(self, service: str) -> None:
         self.registry = CollectorRegistry()
+        self.pulse = pulse.Pulse()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         Gauge("maskwatch_build_info", "Version of this process", ["version", "service"], registry=self.registry).labels(
@@ -72,7 +73,7 @@ class ProcessMetrics:
         self.registry.register(_Followed(name, text, read))
 
     def serve(self, settings: MetricsSettings) -> str:
-        """Start answering `/metrics` in a daemon thread.
+        """Start answering `/metrics`, and `/healthz` by `pulse`, in a daemon thread.
 
         Returns:
             HOST:PORT under which Prometheus reaches it.
@@ -81,13 +82,12 @@ class ProcessMetrics:
             ConfigError: if the address can't be listened on.
         """
         try:
-            server, _thread = start_http_server(settings.port, settings.host, registry=self.registry)
+            port = pulse.serve(settings.host, settings.port, self.registry, self.pulse)
         except OSError as error:
             raise ConfigError(
                 f"metrics: can't listen on {settings.host}:{settings.port}: {error.strerror}; "
                 "give another metrics.port, or 0 for a free one"
             ) from error
-        port = server.server_port
         advertised = settings.advertise or (settings.host if is_loopback(settings.host) else socket.getfqdn())
         return advertised if ":" in advertised else f"{advertised}:{port}"
 

@@ -322,6 +322,7 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
         steering = Steering(SheddingBook(other), name, meter) if settings.shedding.enabled else None
 
         def beat() -> None:
+            metrics.pulse.beat()
             spoken = models.spoken()
             shown.show(spoken, models.engine.value)
             registration.beat([label for _, label in spoken])

@@ -17,6 +17,7 @@ from maskwatch.broker.processes import ProcessBook
 from maskwatch.errors import QueueError, StoreDown
 from maskwatch.jobs import JobBook
 from maskwatch.metrics import ProcessMetrics
+from maskwatch.pulse import Pulse
 from maskwatch.service import Stop
 from maskwatch.settings import Settings
 from maskwatch.store import Store
@@ -60,7 +61,7 @@ def run(settings: Settings, name: str, stop: Stop) -> None:
         book = JobBook(durable)
         recorder = Recorder(
             stream, store, blobs, Snapshots(live), shown, stop,
-            name=name, beat=_quietly(registration.beat),
+            name=name, beat=_quietly(registration.beat, metrics.pulse),
             tell=lambda receivers: ask_for(book, receivers),
         )  # fmt: skip
         log.info(
@@ -93,10 +94,11 @@ def _make_tables(store: Store, stop: Stop) -> bool:
     return False
 
 
-def _quietly(beat: Callable[[], None]) -> Callable[[], None]:
+def _quietly(beat: Callable[[], None], pulse: Pulse) -> Callable[[], None]:
     """Return a beat for which a live server that is away is no reason not to record."""
 
     def without_error() -> None:
+        pulse.beat()
         with suppress(QueueError):
             beat()
 
