@@ -57,22 +57,23 @@ def ready_cameras(folder: Path) -> tuple[DemoCamera, ...]:
     return tuple(c for c in DEMO_CAMERAS if c.name not in missing and not (c.is_served and missing))
 
 
-def write_demo_config(folder: Path, port: int, cameras: Sequence[DemoCamera]) -> Path:
+def write_demo_config(folder: Path, port: int, cameras: Sequence[DemoCamera], host: str = "127.0.0.1") -> Path:
     """Write the configuration of some demo cameras, as a whole or not at all: ingest watches it.
 
     Args:
         folder: where the films are; it's made if need be.
-        port: of loopback, on which `dropout` is served.
+        port: on which `dropout` is served.
         cameras: which are configured.
+        host: on which it is.
 
     Returns:
         The YAML file.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lines = ["# Written by `maskwatch up --demo` at every start.", "defaults: {fps: 10, loop: true}", "cameras:"]
+    lines = ["# Written by the demo at every start.", "defaults: {fps: 10, loop: true}", "cameras:"]
     films = demo_films(folder)
     for camera in cameras:
-        source = f"http://127.0.0.1:{port}{DROPOUT_PATH}" if camera.is_served else films[camera.name].name
+        source = f"http://{host}:{port}{DROPOUT_PATH}" if camera.is_served else films[camera.name].name
         lines += [f"  # {camera.shows}", f"  {camera.name}: {{source: {source}}}"]
     path = folder / "cameras.yaml"
     partial = path.with_suffix(".partial")

@@ -21,10 +21,11 @@ class DropoutCamera:
     Args:
         pictures: JPEGs, shown again and again.
         fps: how many a second.
-        port: of loopback.
+        port: to listen on.
         path: of the stream.
         there_s: seconds for which it serves.
         away_s: seconds for which nothing listens.
+        host: to listen on.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class DropoutCamera:
         path: str,
         there_s: float = 25.0,
         away_s: float = 8.0,
+        host: str = "127.0.0.1",
     ) -> None:
         self._pictures = pictures
         self._fps = fps
@@ -42,6 +44,7 @@ class DropoutCamera:
         self._path = path
         self._there_s = there_s
         self._away_s = away_s
+        self._host = host
         self._hang_up = threading.Event()
 
     def run(self, wait: Callable[[float], bool]) -> None:
@@ -53,7 +56,7 @@ class DropoutCamera:
         log = structlog.get_logger()
         while True:
             self._hang_up.clear()
-            server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler())
+            server = ThreadingHTTPServer((self._host, self._port), self._handler())
             server.daemon_threads = True
             thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="dropout", daemon=True)
             thread.start()

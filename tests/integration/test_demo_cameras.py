@@ -79,3 +79,8 @@ def test_other_person_is_mirrored_with_the_same_skin() -> None:
     skin = (slice(125, 170), slice(205, 245))
     assert abs(photo[skin].astype(int) - other[skin]).max() <= 2
     assert abs(photo[300, 150].astype(int) - other[300, 150]).max() > 60
+
+
+def test_served_camera_is_found_under_the_name_that_other_machines_know(tmp_path: Path) -> None:
+    cameras = load_settings(write_demo_config(tmp_path, 8090, DEMO_CAMERAS, "demo"), {}).cameras
+    assert cameras[DROPOUT.name].source.get_secret_value() == "http://demo:8090/dropout.mjpg"
