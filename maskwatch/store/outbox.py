@@ -123,6 +123,13 @@ class Outbox:
             mine = mine.values(claim=token, claimed_until_utc=now + timedelta(seconds=for_s))
             return connection.execute(mine).rowcount == 1
 
+    def renew(self, receiver: str, token: str, for_s: float) -> bool:
+        """Go on being the only one who speaks with a receiver; False when it is too late for that."""
+        with self._writing("renewing a claim") as connection:
+            is_mine = and_(ReceiverRow.name == receiver, ReceiverRow.claim == token)
+            until = database_now(connection) + timedelta(seconds=for_s)
+            return connection.execute(update(ReceiverRow).where(is_mine).values(claimed_until_utc=until)).rowcount == 1
+
     def release(self, receiver: str, token: str, reason: str | None, hold_s: float = 0.0) -> None:
         """Let others speak with a receiver again.
 

@@ -210,6 +210,19 @@ def test_only_one_round_at_a_time(room: Room) -> None:
     assert inner == [Drained()]
 
 
+def test_round_whose_receiver_was_taken_over_ends(room: Room) -> None:
+    room.happen(1, 2, 3)
+
+    class Sleeping(Receiver):
+        def send(self, message: Message) -> Outcome:
+            let_pass(room.url, 100)
+            assert room.store.outbox.claim("ward", "somebody", 60)
+            return super().send(message)
+
+    room.receiver = Sleeping()
+    assert room.drain() == Drained(sent=1)
+
+
 def test_text_says_what_was_done() -> None:
     said: Callable[..., str] = lambda **numbers: Drained(**numbers).text  # noqa: E731
     assert said(sent=2, failed=1, reason="away") == "2 sent, 1 failed (away)"

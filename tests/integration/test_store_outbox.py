@@ -117,7 +117,12 @@ def test_one_claims_a_receiver_and_a_dead_one_loses_it(url: str, store: Store, o
     let_pass(url, 61)
     assert outbox.due() == ["ward"]
     assert outbox.claim("ward", "c", 60)
-    outbox.release("ward", "a", None)  # woke up late
+    assert not outbox.renew("ward", "a", 60)  # woke up late
+    outbox.release("ward", "a", None)
+    assert not outbox.claim("ward", "d", 60)
+    let_pass(url, 50)
+    assert outbox.renew("ward", "c", 60)
+    let_pass(url, 50)
     assert not outbox.claim("ward", "d", 60)
     outbox.release("ward", "c", None)
     assert outbox.claim("ward", "d", 60)

@@ -23,8 +23,9 @@ __all__ = ["CLAIM_S", "Drained", "Sender", "drain", "pause_s"]
 
 BUDGET_S = 20.0
 """No further message is begun after this."""
-CLAIM_S = 90.0
-"""More than a round can take: its budget, a process' start, one message, and a busy database."""
+CLAIM_S = 40.0
+"""More than one message can take, with its process' start and a busy database; renewed for each. Whoever dies holds up
+a receiver for so long."""
 _MOST_FAILURES = 2
 """In a row, of different messages: then it is the receiver's fault and not a message's."""
 _FIRST_PAUSE_S = 15.0
@@ -104,7 +105,7 @@ def drain(
     token = secrets.token_hex(16)
     if not outbox.claim(receiver, token, CLAIM_S):
         return Drained()
-    round_ = _Round(outbox, receiver, cooldown_s, compose)
+    round_ = _Round(outbox, receiver, token, cooldown_s, compose)
     try:
         round_.give_up()
         with ExitStack() as stack:
@@ -118,9 +119,12 @@ def drain(
 class _Round:
     """What is known while one receiver is told."""
 
-    def __init__(self, outbox: Outbox, receiver: str, cooldown_s: float, compose: Callable[[Event], Message]) -> None:
+    def __init__(
+        self, outbox: Outbox, receiver: str, token: str, cooldown_s: float, compose: Callable[[Event], Message]
+    ) -> None:
         self._outbox = outbox
         self._receiver = receiver
+        self._token = token
         self._cooldown_s = cooldown_s
         self._compose = compose
         self._counts: Counter[str] = Counter()
@@ -148,7 +152,7 @@ class _Round:
     def run(self, open_sender: Callable[[], Sender], ends_at_s: float, clock: Callable[[], float]) -> None:
         """Go on until nothing is due, time is up, or the receiver seems to be away."""
         sender: Sender | None = None
-        while clock() < ends_at_s and self._in_a_row < _MOST_FAILURES:
+        while clock() < ends_at_s and self._in_a_row < _MOST_FAILURES and self._is_still_ours():
             # After a failure one that was tried less often: it shows whether the message or the receiver is to blame.
             delivery = self._outbox.next(self._receiver, freshest=self._in_a_row > 0)
             if delivery is None:
@@ -158,6 +162,9 @@ class _Round:
                 continue
             sender = sender or open_sender()
             self._tell(delivery, sender)
+
+    def _is_still_ours(self) -> bool:
+        return self._outbox.renew(self._receiver, self._token, CLAIM_S)
 
     def _tell(self, delivery: Delivery, sender: Sender) -> None:
         outcome = sender.send(self._compose(delivery.event))
