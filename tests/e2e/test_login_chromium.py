@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -132,11 +133,18 @@ def test_restarted_site_knows_its_visitors(tmp_path: Path) -> None:
     assert kept[0] == kept[1]
 
 
-def test_program_streams_with_its_token(tmp_path: Path) -> None:
-    with site(tmp_path) as address:
+def test_programs_and_players_stream_with_a_token(tmp_path: Path) -> None:
+    requires_debian("ffmpeg")
+    with site(tmp_path, {"MASKWATCH_WEB__HOST": "0.0.0.0"}) as address:
         port = int(address.rpartition(":")[2])
         with ask(port, "/cameras/lobby/stream.mjpg") as answer:
             assert answer.status == 401
         with ask(port, "/cameras/lobby/stream.mjpg", headers={"Authorization": f"Bearer {TOKEN}"}) as answer:
             assert answer.status == 200
             assert b"image/jpeg" in answer.read(200)
+        for user, expected in ((f"player:{TOKEN}", 0), (f"other:{TOKEN}", 1)):
+            url = f"http://{user}@127.0.0.1:{port}/cameras/lobby/stream.mjpg"
+            words = ["ffprobe", "-v", "error", "-f", "mpjpeg", "-show_entries", "stream=width", url]
+            done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == expected, done.stderr
+            assert ("width=640" in done.stdout) is (expected == 0)
