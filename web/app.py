@@ -6,18 +6,22 @@ from flask import Flask
 
 from maskwatch.metrics import ProcessMetrics
 from maskwatch.settings import Settings
-from web.answers.api import answers_api
 from maskwatch.store import Store
+from web.answers.api import answers_api
 from web.answers.kept import kept_records
 from web.answers.look import install_words
 from web.answers.pages import answers
 from web.answers.source import Records
 from web.answers.span import site_zone
 from web.api import api, operations
+from web.bodies import install_bounds
 from web.bus import Bus
 from web.exposition import SiteCollector
 from web.guard import install_guard
 from web.hub import Hub, HubTimes
+from web.jobs.api import jobs_api
+from web.jobs.desk import JobDesk
+from web.jobs.pages import jobs_pages
 from web.login.gate import install_gate
 from web.login.pages import login_pages
 from web.login.visitor import Login
@@ -48,14 +52,16 @@ def create_app(settings: Settings, bus: Bus, records: Records | None = None, log
     hub = Hub(bus, HubTimes(frame_s=1 / settings.web.max_stream_fps), observe=metrics.observe)
     slots = StreamSlots(settings.web.max_streams)
     metrics.registry.register(SiteCollector(bus, slots, hub))
+    if settings.notify.receivers:
+        metrics.registry.register(NotificationCollector(Store(settings.record_url).outbox, settings.notify.receivers))
     zone = site_zone(settings.web.timezone)
     Site(settings, bus, hub, slots, metrics, records or kept_records(settings), zone).install(app)
+    JobDesk(settings).install(app)
     install_guard(app, settings.web)
+    install_bounds(app)
     install_gate(app, settings.web, login or Login.alone(settings))
     install_words(app.jinja_env)
-    for blueprint in (pages, answers, api, answers_api, operations, login_pages):
+    for blueprint in (pages, answers, api, answers_api, operations, login_pages, jobs_pages, jobs_api):
         app.register_blueprint(blueprint)
     hub.start()
     return app
-    if settings.notify.receivers:
-        metrics.registry.register(NotificationCollector(Store(settings.record_url).outbox, settings.notify.receivers))

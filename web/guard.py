@@ -18,8 +18,8 @@ _RETRY_AFTER_S = 5
 
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -104,6 +104,6 @@ def _error_answer(error: HTTPException) -> Response:
         answer = Response(f"{message}\n", mimetype="text/plain")
     answer.status_code = int(code)
     for name, value in error.get_headers():
-        if name in ("Retry-After", "Allow", "WWW-Authenticate"):
+        if name in ("Retry-After", "Allow", "Content-Range", "WWW-Authenticate"):
             answer.headers.add(name, value)
     return answer

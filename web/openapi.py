@@ -7,6 +7,7 @@ from typing import Any
 from maskwatch.types import CameraState, Verdict
 from web import openapi_cameras
 from web.answers import openapi as answers
+from web.jobs import openapi as jobs
 from web.login import openapi as login
 from web.painter import WIDTHS
 
@@ -49,10 +50,19 @@ def document(version: str) -> _Json:
             "description": "Cameras, their annotated streams, what is counted, and what is on record.",
         },
         "paths": login.secured(
-            {**_pages(), **answers.pages(), **login.pages(), **_api(), **answers.api(), **_operations()}
+            {
+                **_pages(),
+                **answers.pages(),
+                **jobs.pages(),
+                **login.pages(),
+                **_api(),
+                **answers.api(),
+                **jobs.api(),
+                **_operations(),
+            }
         ),
         "components": {
-            "schemas": {**_schemas(), **openapi_cameras.schemas(), **answers.schemas()},
+            "schemas": {**_schemas(), **openapi_cameras.schemas(), **answers.schemas(), **jobs.schemas()},
             "securitySchemes": login.schemes(),
         },
         "security": [{name: []} for name in login.schemes()],

@@ -20,6 +20,7 @@ from maskwatch.service import Stop, stop_on_signals
 from maskwatch.settings import Settings
 from maskwatch.settings.model import MetricsSettings, is_loopback
 from web.app import create_app
+from web.bodies import BoundedConnection
 from web.bus import RedisBus
 from web.login.visitor import Login
 from web.site import site_of
@@ -60,7 +61,8 @@ class SiteServer:
             shutdown_timeout=_END_STREAMS_S,
         )
         self._server.max_request_header_size = 64 << 10
-        self._server.max_request_body_size = 64 << 10
+        # Bodies are bounded by `web.bodies`: an upload may be longer than anything else.
+        self._server.ConnectionClass = BoundedConnection
         try:
             self._server.prepare()
         except OSError as error:

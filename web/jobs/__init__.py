@@ -1,0 +1,1 @@
+"""Jobs on the site: uploads, progress and results, as pages and as an API."""
