@@ -14,7 +14,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEBIAN_FOR_TESTS := gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
-	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav python3-gi ffmpeg redis-server postgresql chromium prometheus mosquitto prometheus
+	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav python3-gi ffmpeg redis-server postgresql chromium \
+	iproute2 curl wget mosquitto prometheus
 
 .PHONY: all
 all: lint types imports unit ## lint, types, imports and unit
@@ -74,8 +75,9 @@ debian: ## what some tests need from Debian; only root can install it, others ge
 .PHONY: requirements
 requirements: $(VENV)/.test ## pin again what pyproject.toml asks for
 	$(PIP) install pip-tools
-	for target in run test; do \
+	for target in run test gpu; do \
 		extra=""; if [ "$$target" = test ]; then extra="--extra train --extra ssd --extra postgres requirements/test.in"; fi; \
+		if [ "$$target" = gpu ]; then extra="--extra gpu --extra postgres"; fi; \
 		$(BIN)/pip-compile --quiet --upgrade --no-header --no-annotate --strip-extras --allow-unsafe --no-emit-options \
 			--no-emit-index-url --no-emit-trusted-host -o "requirements/$$target.txt" pyproject.toml $$extra; \
 	done
