@@ -13,7 +13,7 @@ from maskwatch.blobs import BlobStore
 from maskwatch.errors import BlobError, JobError
 from maskwatch.jobs.carrier import Carrier
 from maskwatch.jobs.records import JobRecords
-from maskwatch.jobs.spec import UPLOAD_PREFIX
+from maskwatch.jobs.spec import UPLOAD_PREFIX, clean_name
 from maskwatch.jobs.types import JobKind, JobState, JobView
 
 __all__ = ["JobBook"]
@@ -51,7 +51,7 @@ class JobBook:
             title: for people; empty takes the spec's `name`, or the kind's.
             job_id: letters, digits and -; empty makes one.
         """
-        shown = title or str(spec.get("name", "")) or _TITLES[kind]
+        shown = title or _name_in(spec) or _TITLES[kind]
         view = self._records.make(job_id or secrets.token_hex(8), kind, shown, spec)
         # In this order: `maskwatch jobs` sends a record's message again, but a message without a record says nothing.
         self._carrier.send(view.id, kind)
@@ -111,6 +111,12 @@ class JobBook:
                 with suppress(BlobError):  # retention removes what can't be removed now
                     self._blobs.delete(key)
         self._records.delete(job_id)
+
+
+def _name_in(spec: Mapping[str, Any]) -> str:
+    given = spec.get("input")
+    path = str(given.get("path", "")) if isinstance(given, Mapping) else ""
+    return str(spec.get("name", "")) or (clean_name(path) if path else "")
 
 
 def _upload_of(view: JobView) -> list[str]:

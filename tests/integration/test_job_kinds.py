@@ -23,6 +23,7 @@ from maskwatch.errors import MaskwatchError
 from maskwatch.jobs import JobBook, JobKind, JobState, JobView
 from maskwatch.store import Store
 from tests.support_jobs import face_film, jobs_environ
+from tests.support_models import write_class_folders
 from tests.support_worker import astronaut_bgr, require_shipped_models
 from workers.jobs.entry import perform
 
@@ -177,6 +178,21 @@ def test_report_is_among_the_results(book: JobBook, blobs: BlobStore, tmp_path: 
     view = done(book, JobKind.REPORT, {"from": "2026-11-16", "to": "2026-11-22", "by": "day"})
     assert (view.state, view.reason) == (JobState.DONE, "")
     assert result(blobs, view, "report.html").lstrip().startswith(b"<!doctype html>")
+
+
+@pytest.mark.timeout(400)
+def test_training_installs_a_model_and_keeps_its_report(book: JobBook, blobs: BlobStore, tmp_path: Path) -> None:
+    write_class_folders(tmp_path / "films" / "drawn" / "train", 8)
+    write_class_folders(tmp_path / "films" / "drawn" / "val", 2, seed=1)
+    tiny = {
+        "size": 64, "alpha": 0.35, "backbone_weights": "none", "threads": 1, "fine_from": "Conv_1", "epochs_head": 0,
+        "epochs_fine": 1, "epoch_faces": 24, "batch": 8,
+    }  # fmt: skip
+    view = done(book, JobKind.TRAIN, {"data": ["drawn/train"], "val": ["drawn/val"], "name": "our-door", **tiny})
+    assert (view.state, view.reason) == (JobState.DONE, "")
+    assert view.title == view.summary["model"] == "our-door"
+    assert json.loads(result(blobs, view, "report.json"))["faces"]["train"]["with_mask"] == 8
+    assert (tmp_path / "state" / "models" / "our-door" / "manifest.json").is_file()
 
 
 def test_planned_report_makes_its_record_when_it_is_due(

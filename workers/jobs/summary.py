@@ -67,11 +67,10 @@ def _headline(summary: Mapping[str, Any]) -> str:
         return (
             f"{count} people were seen; of none it could be told how a mask was worn." if count else "Nobody was seen."
         )
-    known = count - people[Verdict.UNKNOWN.value]
-    return (
-        f"{people[Verdict.WITH_MASK.value]} of {known} people wore a mask properly "
-        f"({100 * summary['compliance']:.0f} %); of {people[Verdict.UNKNOWN.value]} more it couldn't be told."
-    )
+    unknown = people[Verdict.UNKNOWN.value]
+    said = f"{people[Verdict.WITH_MASK.value]} of {count - unknown} people wore a mask properly"
+    more = f"; of {unknown} more it couldn't be told" if unknown else ""
+    return f"{said} ({100 * summary['compliance']:.0f} %){more}."
 
 
 def _table(summary: Mapping[str, Any]) -> str:

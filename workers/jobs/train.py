@@ -17,8 +17,9 @@ __all__ = ["do_train", "train_words"]
 
 _NUMBERS = ("epochs_head", "epochs_fine", "epoch_faces", "batch", "seed", "size", "alpha", "threads")
 _PATHS = ("data", "val")
-_KEYS = frozenset({*_PATHS, "name", "version", "backbone_weights", *_NUMBERS})
+_KEYS = frozenset({*_PATHS, "name", "version", "backbone_weights", "fine_from", *_NUMBERS})
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+_LAYER = re.compile(r"[A-Za-z0-9_]{1,60}")
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}")
 _MADE = (("report.json", "application/json"), ("report.md", "text/markdown"), ("CARD.md", "text/markdown"))
 
@@ -70,6 +71,10 @@ def train_words(spec: Mapping[str, Any], folders: Sequence[Path]) -> list[str]:
     words += ["--install", name, "--install-version", version]
     if spec.get("backbone_weights") == "none":
         words += ["--backbone-weights", "none"]
+    if "fine_from" in spec:
+        if _LAYER.fullmatch(str(spec["fine_from"])) is None:
+            raise JobError(f"fine_from: expected the beginning of a layer's name, received {spec['fine_from']!r:.40}")
+        words += ["--fine-from", str(spec["fine_from"])]
     for key in _NUMBERS:
         if key in spec:
             value = spec[key]
