@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tests.support import ROOT
 from tests.support_answers import FakeRecords, some_weeks
 from tests.support_bus import FakeBus, camera_view, jpeg_of
 from tests.support_feed import picture
+from tests.support_postgres import record_url_in
 from web.answers.kept import kept_records
 from web.answers.report_verb import report as report_verb
 from web.app import create_app
@@ -42,10 +44,13 @@ EVENTS = [record for record in RECORDS if isinstance(record, Event)]
 PEOPLE = [record for record in RECORDS if isinstance(record, PersonClosed)]
 
 
-@pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def state(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of state, and in it the address of the record, which is in each kind of database once."""
     folder = tmp_path_factory.mktemp("state")
-    with Store(f"sqlite:///{folder / 'record.db'}") as store:
+    url = record_url_in(request, folder)
+    (folder / "address").write_text(url)
+    with Store(url) as store:
         store.upgrade()
         store.record(RECORDS)
     blobs = BlobStore(folder / "blobs", 64 << 20)
@@ -54,15 +59,23 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def configuration(folder: Path) -> str:
+    address = folder / "address"
+    url = address.read_text() if address.exists() else f"sqlite:///{folder / 'record.db'}"
+    return f"state_dir: {folder}\nstore: {{url: '{url}'}}\nweb: {{timezone: Europe/Berlin}}\n"
+
+
 def settings_in(folder: Path) -> Settings:
-    return parse_settings(f"state_dir: {folder}\nweb: {{timezone: Europe/Berlin}}", {})
+    return parse_settings(configuration(folder), {})
 
 
 @pytest.fixture(scope="module")
 def browser(state: Path) -> Iterator[FlaskClient]:
-    app = create_app(settings_in(state), FakeBus([camera_view("entrance")]))
-    yield app.test_client()
-    site_of(app).hub.close()
+    settings = settings_in(state)
+    with closing(kept_records(settings)) as records:
+        app = create_app(settings, FakeBus([camera_view("entrance")]), records)
+        yield app.test_client()
+        site_of(app).hub.close()
 
 
 def ask(browser: FlaskClient, path: str) -> Any:
@@ -169,7 +182,7 @@ def test_database_without_records_says_so(tmp_path: Path) -> None:
 
 def config_for(state: Path, folder: Path) -> Path:
     config = folder / "cameras.yaml"
-    config.write_text(f"state_dir: {state}\nweb: {{timezone: Europe/Berlin}}\n")
+    config.write_text(configuration(state))
     return config
 
 

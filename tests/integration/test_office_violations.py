@@ -1,4 +1,4 @@
-"""A film of an office: the violations that one sees in it, and no more."""
+"""Films: the violations that one sees in them, and no more; docs/compliance.md has the counts by hand."""
 
 from __future__ import annotations
 
@@ -74,6 +74,21 @@ def test_office_has_the_one_violation_that_one_sees(shared: Path, models: Worker
     closed = [one for one in records if isinstance(one, PersonClosed)]
     assert {one.verdict for one in closed} == {Verdict.WITH_MASK}
     assert len([one for one in closed if one.zone == "left"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("film", "violations"),
+    [
+        ("no_face", 0), ("man_1080p_mask", 0), ("man_360p_bare", 1), ("two_turning_bare", 2), ("three_walking_bare", 3),
+        ("crowd_1080p_bare", 3),
+    ],
+)  # fmt: skip
+def test_film_has_as_many_violations_as_one_sees(
+    shared: Path, models: WorkerModels, film: str, violations: int
+) -> None:
+    records = watch(models, shared / "data" / "videos" / f"{film}.mp4", [Rule("all")])
+    kinds = [one.kind for one in records if isinstance(one, Event)]
+    assert kinds.count(EventKind.VIOLATION_STARTED) == kinds.count(EventKind.VIOLATION_ENDED) == violations
 
 
 def test_without_grace_all_four_are_told_as_they_begin(shared: Path, models: WorkerModels) -> None:

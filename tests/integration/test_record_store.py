@@ -23,7 +23,7 @@ from maskwatch.store.migrate import newest_version
 from maskwatch.store.schema import Base
 from maskwatch.types import EventKind, Severity, Verdict
 from tests.support import free_port
-from tests.support_postgres import Postgres, postgres_server
+from tests.support_postgres import Postgres
 
 NOON = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
 ALWAYS = (NOON - timedelta(days=1000), NOON + timedelta(days=1000))
@@ -31,18 +31,9 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NAMESPACE = UUID(int=7)
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'state' / 'record.db'}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.make_database(f"test-{uuid4().hex}")
+@pytest.fixture
+def url(each_record_url: str) -> str:
+    return each_record_url
 
 
 @pytest.fixture

@@ -33,9 +33,9 @@ ALWAYS = (NOON - timedelta(days=1000), NOON + timedelta(days=1000))
 class Room:
     """Everything that one recorder works with."""
 
-    def __init__(self, client: redis.Redis, folder: Path) -> None:
+    def __init__(self, client: redis.Redis, folder: Path, url: str) -> None:
         self.folder = folder
-        self.url = f"sqlite:///{folder / 'record.db'}"
+        self.url = url
         self.store = Store(self.url)
         self.store.upgrade()
         self.log = EventLog(client)
@@ -67,8 +67,8 @@ class Room:
 
 
 @pytest.fixture
-def room(redis_client: redis.Redis, tmp_path: Path) -> Iterator[Room]:
-    room = Room(redis_client, tmp_path)
+def room(redis_client: redis.Redis, tmp_path: Path, each_record_url: str) -> Iterator[Room]:
+    room = Room(redis_client, tmp_path, each_record_url)
     yield room
     room.store.close()
 

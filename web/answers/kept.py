@@ -50,6 +50,10 @@ class KeptRecords:
         """Return the JPEG kept under a key, or None when it isn't kept any longer."""
         return self._pictures.get(key)
 
+    def close(self) -> None:
+        """Close the connections to the database; asked again, it opens others."""
+        self._store.close()
+
 
 def kept_records(settings: Settings) -> KeptRecords:
     """Return the record that the settings name; nothing is opened before it is asked.

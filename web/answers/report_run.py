@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def write_report(
     """
     now = datetime.now(UTC)
     wish = ask_compliance(asked, site_zone(settings.web.timezone), now, with_today=False)
-    report = make_report(records or kept_records(settings), wish.span, wish.counted, wish.by, now)
+    with nullcontext(records) if records is not None else closing(kept_records(settings)) as source:
+        report = make_report(source, wish.span, wish.counted, wish.by, now)
     _write(out, report_file(report))
     return f"{out}: {span_words(report.span)}: {headline(report.total)}"
 
