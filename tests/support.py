@@ -19,6 +19,7 @@ APT = {
     "rtsp": "apt-get install -y gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly "
     "gstreamer1.0-plugins-bad gstreamer1.0-libav python3-gi",
     "chromium": "apt-get install -y chromium",
+    "curl": "apt-get install -y curl",
     "ffmpeg": "apt-get install -y ffmpeg",
     "redis-server": "apt-get install -y redis-server",
     "postgresql": "apt-get install -y postgresql",

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
+import shlex
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from maskwatch.blobs import BlobStore
+from maskwatch.broker.connect import connect
+from maskwatch.jobs import JobBook
+from tests.support import ROOT, requires_debian
+from tests.support_jobsite import CSV, done
 from tests.support_redis import redis_server
 from tests.support_site import site_process
 
@@ -25,6 +33,39 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, P
     settings = {"MASKWATCH_STATE_DIR": str(folder), "MASKWATCH_JOBS__MOST_UPLOAD_MB": "100"}
     with redis_server() as url, site_process(url, folder / "web.log", settings) as (port, process):
         yield port, process.pid, folder
+
+
+def test_every_line_of_the_guide_does_what_it_says(tmp_path: Path) -> None:
+    requires_debian("curl")
+    (tmp_path / "films").mkdir()
+    for folder in (tmp_path, tmp_path / "films"):
+        (folder / "door.mp4").write_bytes(bytes(3 * MB))
+    lines = re.findall(r"^ {4}(curl .*)$", (ROOT / "docs/jobs.md").read_text(), re.MULTILINE)
+    assert len(lines) == 9
+    settings = {"MASKWATCH_STATE_DIR": str(tmp_path / "state"), "MASKWATCH_JOBS__FOLDERS": f"[{tmp_path}]"}
+    with redis_server() as url, site_process(url, tmp_path / "web.log", settings) as (port, _process):
+        files = BlobStore(tmp_path / "state" / "blobs", 64 * MB)
+        with connect(url) as client:
+            finished = done(JobBook(client, files), client, files, "a.mp4", {"annotated.mp4": ("video/mp4", CSV)}).id
+        made: list[str] = []
+        for line in lines:
+            job_id = finished if "results" in line or "DELETE" in line else made[0] if made else ""
+            said = run(line.replace(":8080", f":{port}").replace("/ID", f"/{job_id}"), tmp_path)
+            job = json.loads(said) if said.startswith("{") else {}
+            if "every" in line:
+                made.append(job["id"])
+                assert (job["state"], job["spec"]["every"]) == ("waiting", 2)
+    assert len(made) == 3
+    assert (tmp_path / "a-annotated.mp4").read_bytes() == CSV
+
+
+def run(line: str, folder: Path) -> str:
+    """Run a command as the guide has it, and fail where the site refuses it."""
+    command = shlex.split(line)
+    command[1:1] = ["--fail-with-body", "--silent", "--show-error", "--max-time", "30"]
+    ended = subprocess.run(command, cwd=folder, env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True)
+    assert ended.returncode == 0, f"{line}: {ended.stdout} {ended.stderr}"
+    return ended.stdout
 
 
 def peak_mb(pid: int) -> float:

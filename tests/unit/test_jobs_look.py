@@ -47,13 +47,15 @@ def test_shape_changes_with_the_state_and_not_with_progress() -> None:
 
 def test_summary_is_people_and_facts() -> None:
     summary = {
-        "people": {"with_mask": 3, "unknown": 1, "without_mask": -1}, "frames": 1500, "length_s": 60.04, "ratio": 0.25,
-        "camera": "door", "is_cut": True, "lines": [1, 2],
+        "people": {"with_mask": 3, "unknown": 1, "without_mask": -1}, "frames": 1500, "seconds": 60.04, "ratio": 0.25,
+        "detector": "face 1.0.0", "is_cut": True, "problems": ["a.mp4: cut off"], "compliance": 1.0, "every": 3,
     }  # fmt: skip
     look = job_look(replace(RUNNING, summary=summary), BERLIN)
     assert look.people is not None
     assert (look.people.with_mask, look.people.without_mask, look.people.unknown) == (3, 0, 1)
-    assert look.facts == (("Frames", "1\u202f500"), ("Length", "60 s"), ("Ratio", "0.25"), ("Camera", "door"))
+    assert look.facts == (("Frames", "1\u202f500"), ("Length", "60 s"), ("Ratio", "0.25"), ("Detector", "face 1.0.0"))
+    assert look.problems == ("a.mp4: cut off",)
+    assert ("Detector", "yunet") not in look.wishes
     assert job_look(RUNNING, BERLIN).people is None
 
 

@@ -31,6 +31,9 @@ STATE_WORDS: Mapping[JobState, str] = {
 }
 
 _MOST_FACTS = 20
+_TOLD_ELSEWHERE = frozenset({"people", "problems", "every", "profile"})
+_NOT_TOLD = frozenset({"compliance"})
+"""A share of few people says nothing; the chart knows when there are enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class JobLook:
         people: by verdict, or None where it counts none.
         facts: its other figures: what, and how much.
         wishes: how its material is looked at: what, and how.
+        problems: what couldn't be looked at, or not wholly, and why.
         shape: changes when more than its progress does.
     """
 
@@ -86,6 +90,7 @@ class JobLook:
     people: ComplianceRow | None
     facts: tuple[tuple[str, str], ...]
     wishes: tuple[tuple[str, str], ...]
+    problems: tuple[str, ...]
     shape: str
 
 
@@ -112,6 +117,7 @@ def job_look(view: JobView, zone: tzinfo) -> JobLook:
         people=_people(view),
         facts=_facts(view),
         wishes=_wishes(view),
+        problems=_problems(view),
         shape=f"{view.id}:{view.state.value}:{view.attempts}:{len(view.results)}",
     )
 
@@ -154,9 +160,11 @@ def _whole(value: object) -> int:
 def _facts(view: JobView) -> tuple[tuple[str, str], ...]:
     facts = []
     for key, value in view.summary.items():
+        if key in _TOLD_ELSEWHERE | _NOT_TOLD:
+            continue
         what = str(key).replace("_", " ").capitalize()
-        if key.endswith("_s") and isinstance(value, int | float) and not isinstance(value, bool):
-            facts.append((what.removesuffix(" s"), duration(value)))
+        if key == "seconds" and isinstance(value, int | float):
+            facts.append(("Length", duration(value)))
         elif isinstance(value, int) and not isinstance(value, bool):
             facts.append((what, count(value)))
         elif isinstance(value, float):
@@ -175,6 +183,12 @@ def _wishes(view: JobView) -> tuple[tuple[str, str], ...]:
     wishes = [
         ("Pictures", "every one" if every == 1 else f"one in {every}"),
         ("Profile", str(view.spec.get("profile", ""))),
-        ("Detector", str(view.spec.get("detector", ""))),
+        # The summary knows which version it was.
+        ("Detector", "" if "detector" in view.summary else str(view.spec.get("detector", ""))),
     ]
     return tuple((what, how) for what, how in [("From", str(path or "")), *wishes] if how)
+
+
+def _problems(view: JobView) -> tuple[str, ...]:
+    given = view.summary.get("problems")
+    return tuple(str(one) for one in given) if isinstance(given, list) else ()
