@@ -31,6 +31,9 @@ GENEROUS_S = 120.0
 pytestmark = pytest.mark.timeout(10 * GENEROUS_S)
 
 CAMERAS = """
+notify:
+  receivers:
+    nobody: {{webhook: "http://127.0.0.1:9/", secret: not a secret at all}}
 defaults: {{fps: 5, loop: true}}
 cameras:
   lobby:
@@ -132,7 +135,7 @@ def test_every_replica_of_every_kind_is_found(run: Run) -> None:
             labels["service"]: value for labels, value in run.prometheus.query('sum by (service) (up{job="maskwatch"})')
         }
 
-    expected = {"ingest": 1, "recorder": 1, "web": 2, "worker": 2}
+    expected = {"ingest": 1, "recorder": 1, "jobs": 1, "web": 2, "worker": 2}
     wait_for(lambda: expected.items() <= found().items(), GENEROUS_S, "all processes are scraped")
 
 
@@ -178,7 +181,7 @@ def test_chosen_cameras_and_zones_are_found(run: Run) -> None:
         ("verdict", set(Verdict)), ("reason", set(DropReason)), ("kind", {*EventKind, "classifier", "detector"}),
         ("state", {*CameraState, *JobState}), ("service", {"ingest", "worker", "recorder", "jobs", "web"}),
         ("label", set(MaskLabel)), ("server", {"live", "durable"}), ("outcome", {
-            "recorded", "repeated", "rejected", "kept", "missing", "failed"
+            "recorded", "repeated", "rejected", "kept", "missing", "failed", "sent", "quiet", "given_up"
         }),
     ],
 )  # fmt: skip
