@@ -175,7 +175,11 @@ def test_metrics_database_and_report_agree_about_people(up: Up) -> None:
 
 
 def test_metrics_database_and_report_agree_about_zones(up: Up) -> None:
-    assert of_database(up, ZONES) == {("lobby hall", "without_mask"): 1}
+    text = (up.get("/metrics") or b"").decode()
+    pattern = r'^maskwatch_zone_people_total\{camera="([\w-]+)",verdict="(\w+)",zone="([\w-]+)"\} (\d+)'
+    rows = re.findall(pattern, text, re.MULTILINE)
+    counted = Counter({(f"{camera} {zone}", verdict): int(number) for camera, verdict, zone, number in rows})
+    assert +counted == of_database(up, ZONES) == {("lobby hall", "without_mask"): 1}
     assert of_report(report(up), "all") == of_database(up, ZONES)
 
 

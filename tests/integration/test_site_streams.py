@@ -164,7 +164,7 @@ def test_metrics_tell_what_the_queue_counted(site: SiteServer) -> None:
 
     wait_for(lambda: 'maskwatch_people_present{camera="dock",verdict="incorrect_mask"} 1.0' in scrape(), 20, "people")
     assert 'maskwatch_camera_up{camera="lobby"} 1.0' in scrape()
-    assert "maskwatch_redis_up 1.0" in scrape()
+    assert 'maskwatch_redis_up{server="live"} 1.0' in scrape()
     assert ask_json(site.port, "/readyz") == {"ready": True, "missing": []}
 
 
@@ -180,7 +180,7 @@ def test_streams_survive_a_restart_of_redis() -> None:
         wait_for(lambda: is_card(read_part(answer)), 20, "a card while Redis is away", every_s=0)
         assert ask_json(site.port, "/readyz")["ready"] is False
         with ask(site.port, "/metrics") as metrics:
-            assert b"maskwatch_redis_up 0.0" in metrics.read()
+            assert b'maskwatch_redis_up{server="live"} 0.0' in metrics.read()
         with redis_server(port=port) as url, connect(url) as own:
             feeder = Feeder(own, CAMERAS).start()
             wait_for(lambda: not is_card(read_part(answer)), 30, "the live picture again", every_s=0)
