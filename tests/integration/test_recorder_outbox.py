@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from maskwatch.blobs import BlobStore
 from maskwatch.broker.connect import connect
 from maskwatch.broker.events import EventLog, Snapshots
 from maskwatch.jobs import JobBook, JobKind, JobState
+from maskwatch.jobs.records import JobRecords
 from maskwatch.service import Stop
 from maskwatch.store import Store
 from tests.support import free_port
@@ -54,6 +56,12 @@ def test_receivers_are_asked_for_when_the_record_is_safe(
     assert told[1][0] == ["ward"]
 
 
+def state_of(book: JobBook) -> JobState:
+    view = book.get("notify-ward")
+    assert view is not None
+    return view.state
+
+
 def test_one_job_a_receiver_is_under_way(redis_client: redis.Redis) -> None:
     book = JobBook(redis_client)
     ask_for(book, ["ward", "hook"])
@@ -64,9 +72,19 @@ def test_one_job_a_receiver_is_under_way(redis_client: redis.Redis) -> None:
     assert jobs["notify-ward"].spec == {"receiver": "ward"}
     book.cancel("notify-ward")
     ask_for(book, ["ward"])
-    view = book.get("notify-ward")
-    assert view is not None
-    assert view.state is JobState.WAITING
+    assert state_of(book) is JobState.WAITING
+
+
+def test_job_whose_worker_died_over_it_is_asked_for_anew(redis_client: redis.Redis) -> None:
+    book = JobBook(redis_client)
+    ask_for(book, ["ward"])
+    for seconds, state in ((10, JobState.RUNNING), (200, JobState.WAITING)):
+        records = JobRecords(redis_client, lambda: time.time() - seconds)  # noqa: B023
+        if seconds > 10:
+            records.make("notify-ward", JobKind.NOTIFY, "", {"receiver": "ward"})
+        records.begin("notify-ward")
+        ask_for(book, ["ward"])
+        assert state_of(book) is state
 
 
 def test_redis_that_is_away_is_no_error_of_the_recorder() -> None:
