@@ -19,6 +19,7 @@ from maskwatch.jobs import JobBook, JobKind, JobResult, JobState
 from maskwatch.jobs.records import JobRecords
 from tests.e2e.test_wall_chromium import SWITCHES
 from tests.support import requires_debian
+from tests.support_jobs import face_film, jobs_environ, started_jobs
 from tests.support_jobsite import CSV, PEOPLE, begin, done, h264_film
 from tests.support_redis import redis_server
 from tests.support_site import site_process
@@ -33,6 +34,8 @@ class Running:
     """A site that runs, and what is behind it."""
 
     url: str
+    redis_url: str
+    folder: Path
     client: redis.Redis
     book: JobBook
     files: BlobStore
@@ -48,7 +51,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with redis_server() as url, site_process(url, folder / "web.log", settings) as (port, _process):
         files = BlobStore(folder / "blobs", 64 << 20)
         with connect(url) as client:
-            yield Running(f"http://127.0.0.1:{port}", client, JobBook(client, files), files, folder / "door.mp4")
+            yield Running(
+                f"http://127.0.0.1:{port}", url, folder, client, JobBook(client, files), files, folder / "door.mp4"
+            )
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +107,23 @@ def test_film_plays_and_jumps_by_asking_for_parts(site: Running, browser: Browse
         page.wait_for_function("() => document.querySelector('video').ended")
         assert page.evaluate("document.querySelector('video').error") is None
         assert set(statuses) == {206}
+
+
+def test_uploaded_film_is_looked_at_and_plays(site: Running, browser: Browser, tmp_path: Path) -> None:
+    film = face_film(tmp_path / "walk.mp4", 30)
+    with started_jobs(jobs_environ(site.redis_url, site.folder), tmp_path), page_of(browser) as page:
+        page.goto(f"{site.url}/jobs")
+        page.set_input_files("input[name=file]", str(film))
+        page.select_option("#upload select[name=profile]", "fast")
+        page.click("#upload button[type=submit]")
+        page.wait_for_url("**/jobs/*")
+        expect(page.locator("video")).to_be_visible(timeout=3 * WAIT_MS)
+        page.evaluate("(async () => { const v = document.querySelector('video'); v.muted = true; await v.play(); })()")
+        page.wait_for_function("() => document.querySelector('video').ended")
+        assert page.evaluate("document.querySelector('video').videoWidth") == 320
+        expect(page.locator(".headline")).to_contain_text("1")
+        for name in ("annotated.mp4", "timeline.csv", "people.csv", "result.json", "summary.html"):
+            expect(page.locator(".files")).to_contain_text(name)
 
 
 def test_results_are_saved_under_names_that_tell_them_apart(site: Running, browser: Browser) -> None:

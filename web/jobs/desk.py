@@ -11,6 +11,8 @@ from flask import Flask, current_app
 from werkzeug.exceptions import NotFound
 
 from maskwatch.blobs import BlobStore
+from maskwatch.broker.connect import connect
+from maskwatch.jobs.book import JobBook
 from maskwatch.jobs.types import JobKind, JobState, JobView
 from maskwatch.settings import Settings
 from web.answers.span import shown_received
@@ -75,7 +77,8 @@ class JobDesk:
         """
         with self._lock:
             if self._book is None:
-                self._book = _open_book(self._settings, self.files)
+                address = self._settings.require_redis().durable.get_secret_value()
+                self._book = JobBook(connect(address), self.files)
             return self._book
 
     def install(self, app: Flask) -> None:
@@ -101,10 +104,3 @@ def find_job(job_id: str) -> JobView:
     if found is None:
         raise NotFound(f"no job has the id {shown_received(job_id)}; it was deleted, or is older than jobs.keep_days")
     return found
-
-
-def _open_book(settings: Settings, files: BlobStore) -> Jobs:
-    from maskwatch.broker.connect import connect
-    from maskwatch.jobs.book import JobBook  # RQ takes time and memory, which a site that nobody asks for jobs needn't
-
-    return JobBook(connect(settings.require_redis().durable.get_secret_value()), files)
