@@ -31,9 +31,14 @@ ODD_ZONES = (
 def changes(zone: str) -> tuple[datetime, ...]:
     """Return the hours in UTC, from 2024 to 2027, before which a zone's clocks show another offset than after."""
     info, first = ZoneInfo(zone), datetime(2024, 1, 1, tzinfo=UTC)
-    hours = [first + timedelta(hours=hour) for hour in range(0, 4 * 366 * 24)]
-    offsets = [hour.astimezone(info).utcoffset() for hour in hours]
-    return tuple(hour for hour, before, after in zip(hours, offsets, offsets[1:], strict=False) if before != after)
+
+    def changing(since: datetime, step: timedelta, count: int) -> list[datetime]:
+        times = [since + number * step for number in range(count + 1)]
+        offsets = [time.astimezone(info).utcoffset() for time in times]
+        return [time for time, before, after in zip(times, offsets, offsets[1:], strict=False) if before != after]
+
+    days = changing(first, timedelta(days=1), 4 * 365)
+    return tuple(hour for day in days for hour in changing(day, timedelta(hours=1), 24))
 
 
 @st.composite

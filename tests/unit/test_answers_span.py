@@ -117,7 +117,7 @@ def test_wrong_question_is_an_error_of_who_asks() -> None:
     assert issubclass(AskedWrong, ConfigError)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(moments_in_zones())
 def test_every_moment_is_in_the_day_that_its_clock_shows_and_in_no_other(moment_in_zone: tuple[datetime, str]) -> None:
     moment, name = moment_in_zone

@@ -101,7 +101,7 @@ def test_clocks_of_the_odd_zones_are_changed() -> None:
     assert len(changes("Europe/Berlin")) == 8
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(
     moments_in_zones(), st.sets(st.integers(0, 6), min_size=1), st.integers(0, 1439), st.integers(1, 1440),
 )  # fmt: skip
