@@ -14,6 +14,7 @@ from maskwatch.jobs import JobBook, JobKind, JobResult, JobState
 from maskwatch.jobs.carrier import Carrier, Standing
 from maskwatch.jobs.named import resolve_named
 from maskwatch.jobs.records import JobRecords
+from workers.jobs.steward import MOST_ATTEMPTS, send_again
 
 SPEC = {"input": {"upload": "upload-1.mp4"}, "name": "door.mp4"}
 
@@ -118,6 +119,35 @@ def test_what_is_written_about_a_deleted_job_leaves_nothing(book: JobBook, recor
     records.end(job.id, JobState.DONE)
     assert book.get(job.id) is None
     assert book.list() == []
+
+
+def test_message_that_comes_twice_begins_nothing(book: JobBook, records: JobRecords) -> None:
+    job = book.submit(JobKind.VIDEO, SPEC)
+    assert records.begin(job.id) is not None
+    assert records.begin(job.id) is None
+
+
+def test_job_that_kills_every_worker_is_given_up(book: JobBook, records: JobRecords, each_redis: redis.Redis) -> None:
+    job = book.submit(JobKind.VIDEO, SPEC)
+    for attempt in range(1, MOST_ATTEMPTS + 1):
+        view = records.begin(job.id)
+        assert view is not None
+        assert view.attempts == attempt
+        send_again(records, Carrier(each_redis), view)
+    over = book.get(job.id)
+    assert over is not None
+    assert over.state is JobState.FAILED
+    assert over.reason.startswith(f"its worker died {MOST_ATTEMPTS} times")
+
+
+def test_interruption_is_no_attempt(book: JobBook, records: JobRecords) -> None:
+    job = book.submit(JobKind.VIDEO, SPEC)
+    for _ in range(3):
+        assert records.begin(job.id) is not None
+        assert records.wait(job.id, "interrupted", was_attempt=False)
+    view = book.get(job.id)
+    assert view is not None
+    assert (view.attempts, view.reason) == (0, "interrupted")
 
 
 def test_named_inputs_are_found_below_allowed_folders_only(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +22,7 @@ from maskwatch.broker.processes import ProcessBook
 from maskwatch.jobs import JobBook, JobKind, JobState, JobView
 from maskwatch.jobs.carrier import Carrier
 from maskwatch.store import Store
-from tests.support import ROOT, wait_for
+from tests.support import ROOT, free_port, wait_for
 from tests.support_jobs import face_film, jobs_environ, started_jobs, wait_over
 from tests.support_redis import redis_server
 from tests.support_worker import require_shipped_models
@@ -144,10 +145,36 @@ def test_running_video_is_cancelled_and_leaves_nothing(
         assert (view.state, view.results) == (JobState.CANCELLED, ())
         wait_for(lambda: not (tmp_path / "state" / "jobs" / job.id).exists(), 10, "its folder is gone")
         wait_for(lambda: not jobs.pids("workers.jobs.horse"), 10, "its process has ended")
+        counted = 'maskwatch_jobs{queue="long",state="cancelled"} 1.0'
+        wait_for(lambda: counted in metrics(redis_client), 20, "the metrics count it")
+
+
+def test_video_goes_on_after_redis_was_away(environ: dict[str, str], blobs: BlobStore, tmp_path: Path) -> None:
+    film = face_film(tmp_path / "film.mp4", FRAMES)
+    blobs.put("upload-1.mp4", film.read_bytes())
+    (tmp_path / "redis").mkdir()
+    options = ("--appendonly", "yes", "--appendfsync", "always", "--dir", str(tmp_path / "redis"))
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+    with started_jobs({**environ, **jobs_environ(url, tmp_path / "state")}, tmp_path) as jobs:
+        with redis_server(None, *options, port=port), connect(url) as client:
+            job = JobBook(client).submit(JobKind.VIDEO, SPEC)
+            wait_for(lambda: is_under_way(JobBook(client), job, tmp_path), 90, "the job has written down its place")
+        wait_for(lambda: not jobs.pids("workers.jobs.horse"), 60, "nobody works for a Redis that is away")
+        with redis_server(None, *options, port=port), connect(url) as client:
+            view = wait_over(JobBook(client), job.id, 150)
+            assert (view.state, view.reason) == (JobState.DONE, "")
+            check_whole(blobs, view, film, tmp_path / "detect")
 
 
 def names(client: redis.Redis) -> set[str]:
     return {info.name for info in ProcessBook(client).list("jobs")}
+
+
+def metrics(client: redis.Redis) -> str:
+    (info,) = ProcessBook(client).list("jobs")
+    with urllib.request.urlopen(f"http://{info.address}/metrics", timeout=5) as answer:
+        return str(answer.read().decode())
 
 
 def with_progress(book: JobBook, job: JobView) -> JobView | None:
