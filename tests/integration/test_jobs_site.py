@@ -301,6 +301,25 @@ def test_form_of_a_browser_needs_the_token_before_its_file(site: JobSite) -> Non
     assert "door.mp4" in site.client.get(taken.headers["Location"]).text
 
 
+def test_login_stands_before_uploads_and_results(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+    token = "t" * 24
+    web = f"{{password: long-enough-a-word, tokens: {{film-desk: {token}}}}}"
+    with job_site(redis_url, tmp_path, redis_client, web=web) as site:
+        job = done(site.book, redis_client, site.files, "door.mp4", RESULTS)
+        before = site.kept()
+        for answer in (
+            site.client.post("/api/v1/jobs?name=door.mp4", data=FILM),
+            site.client.post("/jobs/upload", data={"file": (io.BytesIO(FILM), "door.mp4")}),
+            site.client.get(f"/api/v1/jobs/{job.id}/results/annotated.mp4"),
+            site.client.delete(f"/api/v1/jobs/{job.id}"),
+        ):
+            assert answer.status_code == 401
+        assert site.kept() == before
+        let_in = {"Authorization": f"Bearer {token}"}
+        assert site.client.post("/api/v1/jobs?name=door.mp4", data=FILM, headers=let_in).status_code == 201
+        assert site.client.delete(f"/api/v1/jobs/{job.id}", headers=let_in).status_code == 204
+
+
 def test_wrong_form_of_a_browser_shows_the_page_again_with_the_reason(site: JobSite) -> None:
     token = token_of(site.client.get("/jobs").text)
     form = {"csrf_token": token, "file": (io.BytesIO(b"x"), "door.exe")}
