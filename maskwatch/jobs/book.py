@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -106,11 +106,19 @@ class JobBook:
             raise _unknown(job_id)
         if not view.state.is_over:
             raise JobError(f"job {job_id} is {view.state}; cancel it first, and delete it when it is over")
-        if self._blobs is not None:
-            for key in [result.key for result in view.results] + _upload_of(view):
-                with suppress(BlobError):  # retention removes what can't be removed now
-                    self._blobs.delete(key)
+        self._let_go([result.key for result in view.results] + _upload_of(view))
         self._records.delete(job_id)
+
+    def let_go_of_upload(self, view: JobView) -> None:
+        """Delete the upload that a job was about, once nobody needs it any more."""
+        self._let_go(_upload_of(view))
+
+    def _let_go(self, keys: Iterable[str]) -> None:
+        if self._blobs is None:
+            return
+        for key in keys:
+            with suppress(BlobError):  # retention removes what can't be removed now
+                self._blobs.delete(key)
 
 
 def _name_in(spec: Mapping[str, Any]) -> str:

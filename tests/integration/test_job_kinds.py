@@ -94,6 +94,7 @@ def test_uploaded_video_becomes_an_annotated_one_with_its_people(
     assert (said["input"], len(said["frames"]), said["error"]) == ("door.mp4", 40, None)
     assert b"door.mp4" in result(blobs, view, "summary.html")
     assert not (tmp_path / "state" / "jobs" / view.id).exists()
+    assert not blobs.has(UPLOAD)
 
 
 def test_every_nth_picture_of_a_named_video_is_looked_at(book: JobBook, blobs: BlobStore, tmp_path: Path) -> None:

@@ -149,6 +149,20 @@ def test_running_video_is_cancelled_and_leaves_nothing(
         wait_for(lambda: counted in metrics(redis_client), 20, "the metrics count it")
 
 
+def test_cancelled_job_that_hangs_is_killed(
+    book: JobBook, blobs: BlobStore, environ: dict[str, str], tmp_path: Path
+) -> None:
+    blobs.put("upload-1.mp4", face_film(tmp_path / "film.mp4", FRAMES).read_bytes())
+    with started_jobs(environ, tmp_path) as jobs:
+        job = book.submit(JobKind.VIDEO, SPEC)
+        wait_for(lambda: with_progress(book, job), 60, "the job tells how far it is")
+        (horse,) = jobs.pids("workers.jobs.horse")
+        os.kill(horse, signal.SIGSTOP)
+        book.cancel(job.id)
+        assert wait_over(book, job.id, 60).state is JobState.CANCELLED
+        assert not jobs.pids("workers.jobs.horse")
+
+
 def test_video_goes_on_after_redis_was_away(environ: dict[str, str], blobs: BlobStore, tmp_path: Path) -> None:
     film = face_film(tmp_path / "film.mp4", FRAMES)
     blobs.put("upload-1.mp4", film.read_bytes())

@@ -91,6 +91,8 @@ def _do(job: JobContext) -> None:
         if outcome.is_worth_keeping:
             state = JobState.FAILED if outcome.error else JobState.DONE
             records.end(job_id, state, reason=outcome.error, results=outcome.results, summary=outcome.summary)
+            if state is JobState.DONE:  # one that has failed may be tried again
+                job.book.let_go_of_upload(job.view)
         else:
             records.delete(job_id)
         log.info("job.ended", error=outcome.error)
