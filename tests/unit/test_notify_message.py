@@ -6,13 +6,16 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from maskwatch.errors import WireError
 from maskwatch.types import EventKind, Severity, Verdict
+from tests.support import ROOT
 from tests.support_records import NOON, an_event
 from workers.notify.message import Message, message_of, trial_message
 from workers.notify.mqtt import topic_of
@@ -96,6 +99,23 @@ def test_signature_covers_the_time_and_every_byte() -> None:
         signature("k", "1700000000", b"{}"),
     }
     assert f"sha256={wanted}" not in others
+
+
+def test_check_in_the_document_takes_what_is_genuine_and_nothing_else() -> None:
+    code = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    names: dict[str, Any] = {}
+    exec(code, names)
+
+    def is_genuine(body: bytes, secret: str = "key", age_s: int = 0) -> bool:
+        timestamp = str(int(time.time()) - age_s)
+        headers = {"X-Maskwatch-Timestamp": timestamp, "X-Maskwatch-Signature": signature(secret, timestamp, b"{}")}
+        found: bool = names["is_genuine"](headers, body, b"key")
+        return found
+
+    assert is_genuine(b"{}")
+    assert not is_genuine(b"{ }")
+    assert not is_genuine(b"{}", "another")
+    assert not is_genuine(b"{}", age_s=1000)
 
 
 def test_no_part_of_an_address_is_told() -> None:
