@@ -128,6 +128,10 @@ class Stack:
         (port,) = self.project["services"][service]["ports"]
         return self._network.publish(self.boxes[service], int(port["target"]))
 
+    def reach(self, name: str, port: int) -> int:
+        """Return a port of loopback that leads to a port of a container which nobody outside the stack reaches."""
+        return self._network.publish(self.boxes[name], port)
+
     def _service(self, name: str) -> str:
         return name if name in self.project["services"] else name.rsplit("-", 1)[0]
 

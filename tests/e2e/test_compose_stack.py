@@ -10,12 +10,17 @@ import http.client
 import json
 import os
 import subprocess
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from maskwatch.broker.cameras import CameraBook
+from maskwatch.broker.connect import connect
+from maskwatch.broker.counts import Counts
 from tests.support import ROOT, requires_debian, wait_for
 from tests.support_boxes import network, requires_namespaces
 from tests.support_compose import Stack, compose_config
@@ -135,6 +140,34 @@ def test_replicas_that_are_added_get_work_and_leave_in_time(stack: Stack) -> Non
         grace_s = int(stack.project["services"][name[:-2]]["stop_grace_period"].rstrip("s"))
         assert stack.boxes[name].stop(grace_s) == 0
     wait_for(lambda: "camera.taken" in stack.boxes["ingest-2"].said, 1, "the second ingest held cameras")
+
+
+def test_killed_replicas_are_made_up_for(stack: Stack, secrets: Path) -> None:
+    password = (secrets / "redis_password").read_text()
+    url = f"redis://:{password}@127.0.0.1:{stack.reach('redis-live', 6379)}/0"
+    with connect(url) as client:
+        book = CameraBook(client)
+
+        def shares() -> list[int]:
+            return sorted(Counter(book.holders().values()).values())
+
+        for service in ("worker", "ingest"):
+            stack.await_health(stack.start(service, 3).spec.name, 120)
+        wait_for(lambda: shares() == [3, 3], 60, "two share six cameras")
+        for name in ("worker-3", "ingest-3"):
+            stack.boxes[name].kill()
+        killed_s = time.monotonic()
+        wait_for(lambda: shares() == [6], 60, "one has all cameras again")
+        print(f"all cameras are held {time.monotonic() - killed_s:.1f} s after the kill")
+        before = Counts.read(client).cameras
+
+        def goes_on() -> bool:
+            now = Counts.read(client).cameras
+            return all(now[name].analysed > before[name].analysed for name in ("lobby", "ward", "gate", "office"))
+
+        wait_for(goes_on, 60, "frames of every camera are analysed again")
+        print(f"all are analysed {time.monotonic() - killed_s:.1f} s after the kill")
+        assert Counts.read(client).balanced
 
 
 def test_all_end_in_time_and_well(stack: Stack) -> None:
