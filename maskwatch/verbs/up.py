@@ -35,7 +35,7 @@ def up(
     workers: int | None,
     state_dir: Path | None,
 ) -> None:
-    """Run everything on this machine: ingest, workers, site and, unless redis: is configured, two Redis servers.
+    """Run everything on this machine: ingest, workers, recorder, jobs, site, and two Redis servers unless configured.
 
     What dies is started again. Ctrl-C or SIGTERM ends it all within 10 seconds; a second Ctrl-C is quicker.
     """
