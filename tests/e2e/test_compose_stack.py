@@ -132,6 +132,15 @@ def test_redis_wants_the_password_and_keeps_what_it_should(stack: Stack, secrets
         assert password not in Path(f"/proc/{box.process.pid}/cmdline").read_text()
 
 
+def test_what_the_operator_runs_inside_works(stack: Stack) -> None:
+    checked = stack.boxes["web"].run(["maskwatch", "check"])
+    assert checked.returncode == 0, checked.stdout
+    assert "redis-durable:6379 answers" in checked.stdout
+    assert "maskwatch-mask" in stack.boxes["jobs"].run(["maskwatch", "models", "list"]).stdout
+    assert stack.boxes["jobs"].run(["maskwatch", "models", "activate", "--default"]).returncode == 0
+    assert stack.boxes["worker"].run(["maskwatch", "models", "activate", "--default"]).returncode != 0, "read-only"
+
+
 def test_replicas_that_are_added_get_work_and_leave_in_time(stack: Stack) -> None:
     stack.start("worker", 2)
     stack.start("ingest", 2)
