@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import signal
 import socket
 import sys
 import time
@@ -90,6 +92,8 @@ def run_queue(settings: Settings, queue: str, name: str) -> None:
         ConfigError: if there is no Redis in the settings.
         QueueError: if Redis can't be reached.
     """
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
     with connect(settings.require_redis().durable.get_secret_value(), blocking=True) as client:
         with translated(client, "beginning to work"):
             take_over(client, name)
