@@ -55,7 +55,9 @@ def test_secrets_that_are_no_good_are_told_without_telling_them(web: str, where:
     assert "short" not in message
 
 
-@pytest.mark.parametrize("password", ["12345678", "1e100000", "on: off, x", "#hash-first", "[1, 2, 3]", "  null and void  "])
+@pytest.mark.parametrize(
+    "password", ["12345678", "1e100000", "on: off, x", "#hash-first", "[1, 2, 3]", "  null and void  "]
+)
 def test_password_in_a_variable_is_taken_as_it_is(password: str) -> None:
     settings = parse_settings("", {"MASKWATCH_WEB__PASSWORD": password})
     assert settings.web.password is not None
