@@ -15,11 +15,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from maskwatch.events import Event
 from maskwatch.store.reading import event_of
 from maskwatch.store.schema import DeliveryRow, ReceiverRow, RecordedEvent
+from maskwatch.store.upsert import insert_into
 
 __all__ = ["TOO_OLD_S", "Delivery", "DeliveryState", "Outbox", "ReceiverView", "database_now"]
 
@@ -116,7 +116,8 @@ class Outbox:
         with self._writing("claiming a receiver") as connection:
             now = database_now(connection)
             nothing = {"failures": 0, "reason": "", "sent": 0, "failed": 0, "quiet": 0, "given_up": 0}
-            connection.execute(_insert(connection, ReceiverRow, ["name"]), [{"name": receiver, **nothing}])
+            insert = insert_into(connection, ReceiverRow).on_conflict_do_nothing(index_elements=["name"])
+            connection.execute(insert, [{"name": receiver, **nothing}])
             mine = update(ReceiverRow).where(
                 ReceiverRow.name == receiver, _is_past(ReceiverRow.next_utc, now), _is_free(now)
             )
@@ -280,12 +281,6 @@ def database_now(connection: Connection) -> datetime:
         return datetime.now(UTC)  # SQLite has this machine's
     moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     return moment.astimezone(UTC)
-
-
-def _insert(connection: Connection, table: type[Any], keys: list[str]) -> Any:
-    rows = table.__table__
-    insert = postgresql.insert(rows) if connection.dialect.name == "postgresql" else sqlite.insert(rows)
-    return insert.on_conflict_do_nothing(index_elements=keys)
 
 
 def _view(name: str, row: Any, waiting: int, oldest_utc: datetime | None) -> ReceiverView:

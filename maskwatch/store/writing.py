@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
 from maskwatch.errors import RecordRefused
 from maskwatch.events import Event, PersonClosed, Record
 from maskwatch.store.outbox import TOO_OLD_S, DeliveryState, database_now
 from maskwatch.store.schema import QUARTER_S, CountedPerson, DeliveryRow, RecordedEvent, RejectedRecord, TallyRow
+from maskwatch.store.upsert import insert_into
 from maskwatch.store.values import Recorded, Rejected
 
 __all__ = ["Audience", "nobody", "write"]
@@ -75,7 +75,9 @@ def _insert_new(connection: Connection, table: type[Any], rows: Sequence[dict[st
     """Insert rows whose id isn't there and return those ids."""
     if not rows:
         return set()
-    insert = _insert(connection, table).on_conflict_do_nothing(index_elements=["id"]).returning(table.__table__.c.id)
+    insert = (
+        insert_into(connection, table).on_conflict_do_nothing(index_elements=["id"]).returning(table.__table__.c.id)
+    )
     return set(connection.execute(insert, rows).scalars())
 
 
@@ -93,7 +95,7 @@ def _add_tallies(connection: Connection, people: Sequence[PersonClosed]) -> None
         for (minute, camera, zone, verdict), count in sorted(sums.items())
     ]
     if rows:
-        insert = _insert(connection, TallyRow)
+        insert = insert_into(connection, TallyRow)
         more = insert.on_conflict_do_update(
             index_elements=["minute_utc", "camera", "zone", "verdict"],
             set_={"people": TallyRow.__table__.c.people + insert.excluded.people},
@@ -125,16 +127,6 @@ def _add_deliveries(connection: Connection, events: Sequence[Event], audience: A
         ]
     connection.execute(DeliveryRow.__table__.insert(), rows)  # type: ignore[attr-defined]
     return frozenset(row["receiver"] for row in rows if row["state"] == DeliveryState.WAITING.value)
-
-
-def _insert(connection: Connection, table: type[Any]) -> Any:
-    """Return an INSERT that knows ON CONFLICT; both databases have it, each with its own class for it.
-
-    The rows are given to `execute`, not to the statement: it is then put together once, which takes longer than SQLite
-    takes to write.
-    """
-    rows = table.__table__
-    return postgresql.insert(rows) if connection.dialect.name == "postgresql" else sqlite.insert(rows)
 
 
 def _minute(moment: datetime) -> datetime:
