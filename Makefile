@@ -25,8 +25,13 @@ run: $(VENV)/.run ## install, then start everything with the demo cameras (HOST=
 	exec $(BIN)/maskwatch up --demo --host $(HOST) --port $(PORT)
 
 .PHONY: test
-test: debian $(VENV)/.test ## install what the tests need, then run all of them
-	$(BIN)/python -m pytest
+test: debian $(VENV)/.test ## install what the tests need, then run all but the slow ones, 20 minutes on two cores
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/integration
+	$(BIN)/python -m pytest tests/e2e
+
+.PHONY: test-slow
+test-slow: debian $(VENV)/.test ## what takes minutes more: the images' install steps
+	$(BIN)/python -m pytest -m slow tests/e2e
 
 .PHONY: unit
 unit: $(VENV)/.test ## the tests without input and output

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from maskwatch.broker.cameras import CameraBook
 from maskwatch.broker.connect import connect
 from maskwatch.broker.counts import Counts
 from tests.support import ROOT, requires_debian, wait_for
-from tests.support_boxes import network, requires_namespaces
+from tests.support_boxes import Box, network, requires_namespaces
 from tests.support_compose import Stack, compose_config
 
 HEALTHY_S = 240.0
@@ -141,14 +142,19 @@ def test_what_the_operator_runs_inside_works(stack: Stack) -> None:
     assert stack.boxes["worker"].run(["maskwatch", "models", "activate", "--default"]).returncode != 0, "read-only"
 
 
+def _has_said(box: Box, words: str) -> bool:
+    return words in box.said
+
+
 def test_replicas_that_are_added_get_work_and_leave_in_time(stack: Stack) -> None:
     stack.start("worker", 2)
     stack.start("ingest", 2)
-    for name in ("worker-2", "ingest-2"):
+    for name, work in (("worker-2", "worker.ready"), ("ingest-2", "camera.taken")):
+        box = stack.boxes[name]
         stack.await_health(name, 120)
+        wait_for(partial(_has_said, box, work), 30, f"{name} says {work}")
         grace_s = int(stack.project["services"][name[:-2]]["stop_grace_period"].rstrip("s"))
-        assert stack.boxes[name].stop(grace_s) == 0
-    wait_for(lambda: "camera.taken" in stack.boxes["ingest-2"].said, 1, "the second ingest held cameras")
+        assert box.stop(grace_s) == 0
 
 
 def test_killed_replicas_are_made_up_for(stack: Stack, secrets: Path) -> None:

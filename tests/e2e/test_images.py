@@ -77,6 +77,7 @@ def test_context_is_small_and_has_all_that_is_copied(context: Path) -> None:
             assert all((context / path).exists() for path in copied.split()), copied
 
 
+@pytest.mark.slow
 def test_cpu_image_installs_and_runs_without_tensorflow(context: Path, tmp_path: Path) -> None:
     venv = empty_environment(tmp_path / "venv")
     for command in installs("cpu"):
@@ -102,6 +103,7 @@ def test_cpu_image_installs_and_runs_without_tensorflow(context: Path, tmp_path:
     assert size_mb < 900
 
 
+@pytest.mark.slow
 def test_gpu_image_would_install_tensorflow_with_cuda(context: Path, tmp_path: Path) -> None:
     if os.environ.get("MASKWATCH_REQUIRE_ALL") != "1" and not shutil.which(
         "pip", path=str(Path(sys.executable).parent)
