@@ -30,8 +30,8 @@ test: debian $(VENV)/.test ## install what the tests need, then run all but the 
 	$(BIN)/python -m pytest tests/e2e
 
 .PHONY: test-slow
-test-slow: debian $(VENV)/.test ## what takes minutes more: the images' install steps
-	$(BIN)/python -m pytest -m slow tests/e2e
+test-slow: debian $(VENV)/.test ## what takes minutes more: trainings, and what the images install
+	$(BIN)/python -m pytest -m slow --timeout=900
 
 .PHONY: unit
 unit: $(VENV)/.test ## the tests without input and output

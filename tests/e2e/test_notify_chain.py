@@ -122,6 +122,7 @@ def over(client: redis.Redis) -> bool:
     return all(job is not None and job.state.is_over for job in jobs)
 
 
+@pytest.mark.slow
 def test_everybody_who_answers_is_told_whoever_else_does_not(room: Room) -> None:
     with connect(room.durable) as client, room.process("recorder"), room.process("jobs") as jobs:
         first = room.happen(client, 3)

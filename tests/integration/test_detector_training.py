@@ -35,6 +35,7 @@ def few_scenes(tmp_path: Path) -> Path:
 
 
 # Keras copies TensorFlow's variables in a way that numpy 2 warns of.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.timeout(400)
 def test_run_is_resumed_reported_exported_and_still_finds_faces(few_scenes: Path, tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def stored(path: Path, name: str) -> Any:
         return h5py.File(io.BytesIO(archive.read("model.weights.h5")))[name][()]
 
 
+@pytest.mark.slow
 def test_interrupted_run_goes_on_with_its_optimizer_and_keeps_averages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +108,7 @@ def test_fine_tuning_stops_when_it_hasnt_got_better(
     assert module.fit(settings, samples(3), samples(3), resume=True) == progress
 
 
+@pytest.mark.slow
 def test_going_on_from_a_trained_model_begins_with_its_weights(tmp_path: Path) -> None:
     from training.fit import fit
 

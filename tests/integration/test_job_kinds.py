@@ -181,6 +181,7 @@ def test_report_is_among_the_results(book: JobBook, blobs: BlobStore, tmp_path: 
     assert result(blobs, view, "report.html").lstrip().startswith(b"<!doctype html>")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_training_installs_a_model_and_keeps_its_report(book: JobBook, blobs: BlobStore, tmp_path: Path) -> None:
     write_class_folders(tmp_path / "films" / "drawn" / "train", 8)

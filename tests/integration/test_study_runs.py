@@ -38,6 +38,7 @@ def tiny(folder: Path) -> TrainSettings:
     )
 
 
+@pytest.mark.slow
 def test_finished_training_is_kept_and_not_repeated(tmp_path: Path) -> None:
     settings = tiny(tmp_path)
     folder = settings.out
@@ -56,6 +57,7 @@ def test_finished_training_is_kept_and_not_repeated(tmp_path: Path) -> None:
         run_variant(other, folder)
 
 
+@pytest.mark.slow
 def test_backbone_is_measured_as_keras_and_as_int8_with_its_sizes_and_time(tmp_path: Path) -> None:
     settings = tiny(tmp_path)
     data = read_data(settings)
