@@ -85,15 +85,17 @@ def all_checks(settings: Settings, *, probe: bool) -> Iterator[Check]:
     Yields:
         One outcome after the other.
     """
-    yield _python(settings)
-    yield from _packages()
-    yield _engines()
-    yield _models()
-    yield _state_dir(settings.state_dir)
-    yield _address(settings)
-    yield check_login(settings)
-    yield from check_redis(settings.redis)
-    yield check_record(settings)
+    with ThreadPoolExecutor(1) as pool:
+        models = pool.submit(_models, settings)  # another process reads all of their files, which takes longest
+        yield _python(settings)
+        yield from _packages()
+        yield _engines()
+        yield _state_dir(settings.state_dir)
+        yield _address(settings)
+        yield check_login(settings)
+        yield from check_redis(settings.redis)
+        yield check_record(settings)
+        yield models.result()
     yield from check_receivers(settings)
     yield from check_cameras(settings, probe=probe)
 
@@ -145,12 +147,12 @@ def check_login(settings: Settings) -> Check:
 
 def check_record(settings: Settings) -> Check:
     """Look at the record's database; a file that isn't there yet is made by the first recorder."""
-    from maskwatch.store import Store  # SQLAlchemy takes 0.3 s, which importing this module needn't
-
     url = settings.record_url
     path = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///") and not path.exists():
         return Check("record", Status.OK, f"SQLite {path}, which the first `maskwatch recorder` makes")
+    from maskwatch.store import Store  # SQLAlchemy takes 0.3 s, which nothing before needs
+
     try:
         with Store(url) as store:
             version = store.schema_version()
@@ -224,11 +226,14 @@ def _engines() -> Check:
     return Check("engines", Status.OK, " and ".join(names) + " installed")
 
 
-def _models() -> Check:
+def _models(settings: Settings) -> Check:
     """Ask the verb of the package that owns the models; this one may not import it."""
     argv = [sys.executable, "-P", "-m", "maskwatch", "models", "verify", "--json"]
+    environ = {**os.environ, "MASKWATCH_MODELS__DIR": str(settings.models_folder)}
     try:
-        done = subprocess.run(argv, capture_output=True, timeout=_MODELS_TIMEOUT_S, check=False, text=True)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            argv, env=environ, capture_output=True, timeout=_MODELS_TIMEOUT_S, check=False, text=True
+        )
         items = json.loads(done.stdout)["items"]
     except subprocess.TimeoutExpired:
         return Check("models", Status.FAILED, f"checking their files took more than {_MODELS_TIMEOUT_S:.0f} s")

@@ -49,6 +49,18 @@ def test_nothing_slow_is_imported_for_a_look() -> None:
     assert (done.returncode, done.stderr.strip()) == (0, "")
 
 
+def test_models_of_the_configuration_are_looked_at_too(tmp_path: Path) -> None:
+    broken = tmp_path / "models" / "mine"
+    broken.mkdir(parents=True)
+    (broken / "manifest.json").write_text("{")
+    config = tmp_path / "cameras.yaml"
+    config.write_text(f"models: {{dir: '{broken.parent}'}}\n")
+    done = check("--config", str(config), home=tmp_path)
+    assert done.returncode == 1
+    assert "FAILED  models" in done.stdout
+    assert str(broken / "manifest.json") in done.stdout
+
+
 def test_output_is_a_line_for_each_check(tmp_path: Path) -> None:
     done = check(home=tmp_path)
     names = [line.split(":")[0].split(maxsplit=1)[1] for line in done.stdout.splitlines()]
