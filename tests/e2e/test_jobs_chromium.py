@@ -197,6 +197,7 @@ def test_wrong_file_is_refused_before_it_is_sent(
         expect(page.locator("#problem")).to_contain_text(said)
 
 
+@pytest.mark.slow
 def test_refusal_of_the_server_is_shown(site: Running, browser: Browser) -> None:
     with page_of(browser, allowed="413") as page:
         page.goto(f"{site.url}/jobs")

@@ -164,6 +164,7 @@ def _assert_each_once(store: Store, producer: Producer, blobs: Path) -> int:
     return len(found)
 
 
+@pytest.mark.slow
 def test_killed_recorder_and_redis_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'record.db'}"
     durable = RedisVictim(tmp_path, keeps=True)

@@ -17,6 +17,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 def test_export_of_a_run_writes_both_files_and_how_they_compare(tiny_run: TinyRun, tmp_path: Path) -> None:
     from training.export_model import export_model
 
