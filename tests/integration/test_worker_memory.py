@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,21 +46,3 @@ status = open("/proc/self/status").read()
 print(int(status.split("VmHWM:")[1].split()[0]) // 1024)
 """
     assert int(python(code).splitlines()[-1]) < MOST_MB
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="speaks of glibc's allocator")
-def test_memory_of_a_batch_is_kept_for_the_next() -> None:
-    code = """
-import resource
-import numpy as np
-from maskwatch.memory import keep_freed_memory
-
-assert keep_freed_memory()
-for batch in range(20):
-    frames = [np.ones((360, 640, 3), np.uint8) for _ in range(8)]
-    del frames
-    if batch == 10:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 9)
-"""
-    assert float(python(code)) < 100, "pages that came anew in a batch of 1350"
