@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from maskwatch.types import CameraState, Verdict
 from web import openapi_cameras
 from web.answers import openapi as answers
 from web.jobs import openapi as jobs
 from web.login import openapi as login
+from web.openapi_parts import COUNT, TEXT, Json, answer, json_answer, list_of, object_of, operation, ref, refusal
 from web.painter import WIDTHS
 
 __all__ = ["document"]
 
-_Json = dict[str, Any]
-
 _AGE = {"type": ["number", "null"], "description": "seconds; null before the first"}
-_TEXT = {"type": "string"}
-_COUNT = {"type": "integer", "minimum": 0}
-_COUNT_BY = {"type": "object", "additionalProperties": _COUNT}
+_COUNT_BY = {"type": "object", "additionalProperties": COUNT}
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
 
-_NAME = {"name": "name", "in": "path", "required": True, "schema": _TEXT, "description": "of the camera"}
+_NAME = {"name": "name", "in": "path", "required": True, "schema": TEXT, "description": "of the camera"}
 _WIDTH = {
     "name": "width",
     "in": "query",
@@ -31,12 +26,12 @@ _WIDTH = {
 _CAMERAS = {
     "name": "cameras",
     "in": "query",
-    "schema": _TEXT,
+    "schema": TEXT,
     "description": "names with commas between them whose pictures are wanted; all when left out",
 }
 
 
-def document(version: str) -> _Json:
+def document(version: str) -> Json:
     """Return the document.
 
     Args:
@@ -69,15 +64,15 @@ def document(version: str) -> _Json:
     }
 
 
-def _pages() -> _Json:
+def _pages() -> Json:
     return {
-        "/": _get("The wall of all cameras", {"200": _content("the page", "text/html")}),
-        "/cameras/{name}": _get("The page of one camera", {"200": _content("the page", "text/html")}, _NAME),
+        "/": _get("The wall of all cameras", {"200": answer("the page", "text/html")}),
+        "/cameras/{name}": _get("The page of one camera", {"200": answer("the page", "text/html")}, _NAME),
         "/cameras/{name}/stream.mjpg": _get(
             "Annotated pictures for any client; the last one is repeated twice a second, a card stands in for it "
             "while the camera isn't live",
             {
-                "200": _content("parts with Content-Length", "multipart/x-mixed-replace"),
+                "200": answer("parts with Content-Length", "multipart/x-mixed-replace"),
                 "503": {"description": "web.max_streams streams are open; try again after Retry-After seconds"},
             },
             _NAME,
@@ -86,8 +81,8 @@ def _pages() -> _Json:
         "/cameras/{name}/snapshot.jpg": _get(
             "The newest annotated picture",
             {
-                "200": _content("the picture, of a live camera", "image/jpeg"),
-                "503": _content("a card that says why there is none", "image/jpeg"),
+                "200": answer("the picture, of a live camera", "image/jpeg"),
+                "503": answer("a card that says why there is none", "image/jpeg"),
             },
             _NAME,
             _WIDTH,
@@ -95,61 +90,63 @@ def _pages() -> _Json:
     }
 
 
-def _api() -> _Json:
-    items = {"type": "object", "required": ["items"], "properties": {"items": _list_of("Camera")}}
+def _api() -> Json:
+    items = {"type": "object", "required": ["items"], "properties": {"items": list_of("Camera")}}
     whole = {
         "allOf": [
-            _ref("Camera"),
-            {"type": "object", "properties": {"counts": {"oneOf": [_ref("Counts"), {"type": "null"}]}}},
+            ref("Camera"),
+            {"type": "object", "properties": {"counts": {"oneOf": [ref("Counts"), {"type": "null"}]}}},
         ]
     }
     return {
-        "/api/v1/cameras": _get("All cameras, sorted by name", {"200": _json("cameras", items), **_BROKER_DOWN}),
-        "/api/v1/cameras/{name}": _get("One camera", {"200": _json("it", whole), **_UNKNOWN, **_BROKER_DOWN}, _NAME),
+        "/api/v1/cameras": _get("All cameras, sorted by name", {"200": json_answer("cameras", items), **_BROKER_DOWN}),
+        "/api/v1/cameras/{name}": _get(
+            "One camera", {"200": json_answer("it", whole), **_UNKNOWN, **_BROKER_DOWN}, _NAME
+        ),
         "/api/v1/status": _get(
-            "How the installation is doing; answers while Redis is away, too", {"200": _json("it", _ref("Status"))}
+            "How the installation is doing; answers while Redis is away, too", {"200": json_answer("it", ref("Status"))}
         ),
         "/api/v1/wall": _get(
             "Everything over one connection: messages of two lengths (unsigned, 4 bytes, big-endian), JSON of the "
             "first and a JPEG of the second, which may be 0. `kind` is `overview` (all cameras and what gives "
             "way under overload, four times a second), `picture` (then the JPEG follows) or `quiet`.",
-            {"200": _content("messages", "application/x-maskwatch-wall"), **_TOO_MANY, **_BAD_QUERY},
+            {"200": answer("messages", "application/x-maskwatch-wall"), **_TOO_MANY, **_BAD_QUERY},
             _CAMERAS,
             _WIDTH,
         ),
         "/api/v1/discovery": _get(
             "Every process' metrics address, for Prometheus' http_sd_configs",
-            {"200": _json("target groups", _list_of("TargetGroup")), **_BROKER_DOWN},
+            {"200": json_answer("target groups", list_of("TargetGroup")), **_BROKER_DOWN},
         ),
-        "/api/v1/openapi.json": _get("This document", {"200": _json("it", {"type": "object"})}),
+        "/api/v1/openapi.json": _get("This document", {"200": json_answer("it", {"type": "object"})}),
     }
 
 
-def _operations() -> _Json:
+def _operations() -> Json:
     ready = {
         "type": "object",
         "required": ["ready", "missing"],
-        "properties": {"ready": {"type": "boolean"}, "missing": {"type": "array", "items": _TEXT}},
+        "properties": {"ready": {"type": "boolean"}, "missing": {"type": "array", "items": TEXT}},
     }
-    alive = {"type": "object", "required": ["status"], "properties": {"status": _TEXT}}
+    alive = {"type": "object", "required": ["status"], "properties": {"status": TEXT}}
     return {
-        "/metrics": _get("Prometheus' text format", {"200": _content("metrics", "text/plain")}),
-        "/healthz": _get("Whether this process is alive", {"200": _json("alive", alive)}),
+        "/metrics": _get("Prometheus' text format", {"200": answer("metrics", "text/plain")}),
+        "/healthz": _get("Whether this process is alive", {"200": json_answer("alive", alive)}),
         "/readyz": _get(
             "Whether Redis answers, a worker is alive, each enabled camera is held by an ingest, and records have room",
-            {"200": _json("ready", ready), "503": _json("not ready, and why", ready)},
+            {"200": json_answer("ready", ready), "503": json_answer("not ready, and why", ready)},
         ),
     }
 
 
-def _schemas() -> _Json:
+def _schemas() -> Json:
     counts = {
-        "captured": _COUNT, "analysed": _COUNT, "waiting": _COUNT, "in_flight": _COUNT, "dropped": _COUNT_BY,
+        "captured": COUNT, "analysed": COUNT, "waiting": COUNT, "in_flight": COUNT, "dropped": _COUNT_BY,
         "faces": _COUNT_BY, "people": _COUNT_BY, "events": _COUNT_BY, "present": _COUNT_BY,
-        "unlabelled": {**_COUNT, "description": "faces without a label: too small, too blurred, or nobody could tell"},
-        "label_flips": {**_COUNT, "description": "looks that said something else of a person than the look before"},
+        "unlabelled": {**COUNT, "description": "faces without a label: too small, too blurred, or nobody could tell"},
+        "label_flips": {**COUNT, "description": "looks that said something else of a person than the look before"},
         "face_sizes_px": {
-            **_object({"bounds": _NUMBERS, "counts": _NUMBERS, "sum": {"type": "number"}}),
+            **object_of({"bounds": _NUMBERS, "counts": _NUMBERS, "sum": {"type": "number"}}),
             "description": "faces by their longest side in pixels; the last count is of those beyond all bounds",
         },
         "zones": {
@@ -159,52 +156,52 @@ def _schemas() -> _Json:
         },
     }  # fmt: skip
     return {
-        "Camera": _object({**_camera(), **openapi_cameras.properties()}),
-        "Counts": _object(counts),
-        "Status": _object(
+        "Camera": object_of({**_camera(), **openapi_cameras.properties()}),
+        "Counts": object_of(counts),
+        "Status": object_of(
             {
-                "version": _TEXT,
+                "version": TEXT,
                 "uptime_s": {"type": "number"},
-                "streams": _object({"open": _COUNT, "max": _COUNT, "watchers": _COUNT}),
-                "redis": _object({"up": {"type": "boolean"}, "message": _TEXT}),
-                "processes": _list_of("Process"),
-                "workers": _COUNT,
-                "ingests": _COUNT,
+                "streams": object_of({"open": COUNT, "max": COUNT, "watchers": COUNT}),
+                "redis": object_of({"up": {"type": "boolean"}, "message": TEXT}),
+                "processes": list_of("Process"),
+                "workers": COUNT,
+                "ingests": COUNT,
                 "cameras": {**_COUNT_BY, "description": "number of cameras by state"},
-                "shedding": _ref("Shedding"),
+                "shedding": ref("Shedding"),
             }
         ),
         "Shedding": {
-            **_object({"level": _COUNT, "most": _COUNT, "fps_factor": {"type": "number"}, "words": _TEXT}),
+            **object_of({"level": COUNT, "most": COUNT, "fps_factor": {"type": "number"}, "words": TEXT}),
             "description": "what gives way because the workers can't keep up; level 0: nothing. Every camera is "
             "analysed at its fps times fps_factor",
         },
-        "Process": _object(
+        "Process": object_of(
             {
-                "kind": _TEXT,
-                "name": _TEXT,
-                "address": {**_TEXT, "description": "of its own /metrics, or empty"},
-                "host": _TEXT,
-                "engine": _TEXT,
+                "kind": TEXT,
+                "name": TEXT,
+                "address": {**TEXT, "description": "of its own /metrics, or empty"},
+                "host": TEXT,
+                "engine": TEXT,
                 "models": {
                     "type": "array",
-                    "items": _TEXT,
+                    "items": TEXT,
                     "description": "of a worker: names and versions of the models that speak",
                 },
                 "age_s": {"type": "number"},
             }
         ),
-        "TargetGroup": _object({"targets": {"type": "array", "items": _TEXT}, "labels": {"type": "object"}}),
-        "Error": _object({"error": _object({"status": {"type": "integer"}, "code": _TEXT, "message": _TEXT})}),
+        "TargetGroup": object_of({"targets": {"type": "array", "items": TEXT}, "labels": {"type": "object"}}),
+        "Error": object_of({"error": object_of({"status": {"type": "integer"}, "code": TEXT, "message": TEXT})}),
     }
 
 
-def _camera() -> _Json:
+def _camera() -> Json:
     return {
-        "name": _TEXT,
+        "name": TEXT,
         "state": {"type": "string", "enum": [state.value for state in CameraState]},
-        "reason": {**_TEXT, "description": "why, for a person"},
-        "title": {**_TEXT, "description": "the state in words, as the pages show it"},
+        "reason": {**TEXT, "description": "why, for a person"},
+        "title": {**TEXT, "description": "the state in words, as the pages show it"},
         "shows_picture": {"type": "boolean", "description": "false where a card stands in for the picture"},
         "fps": {"type": "number", "description": "analysed frames per second"},
         "captured_fps": {"type": "number", "description": "frames per second that were due and read"},
@@ -213,59 +210,36 @@ def _camera() -> _Json:
         "people": {
             "type": "object",
             "description": "people in the newest analysed frame, by verdict; 0 while the camera isn't shown as live",
-            "properties": {verdict.value: _COUNT for verdict in Verdict},
+            "properties": {verdict.value: COUNT for verdict in Verdict},
         },
-        "source": {**_TEXT, "description": "without credentials"},
+        "source": {**TEXT, "description": "without credentials"},
         "enabled": {"type": "boolean"},
         "configured_fps": {"type": "number"},
         "width": {"type": "integer", "description": "greatest width in pixels of an analysed frame"},
-        "detector": _TEXT,
-        "profile": _TEXT,
+        "detector": TEXT,
+        "profile": TEXT,
         "on": {"type": ["string", "null"], "description": "the only ingest that may hold it"},
-        "holder": {**_TEXT, "description": "the ingest that holds it, or empty"},
+        "holder": {**TEXT, "description": "the ingest that holds it, or empty"},
         "size_wh": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
         "is_still": {
             "type": "boolean",
             "description": "nothing moves, so that a frame is analysed every few seconds only",
         },
-        "note": {**_TEXT, "description": "what isn't as it was asked for though pictures come, or empty"},
-        "reconnects": _COUNT,
+        "note": {**TEXT, "description": "what isn't as it was asked for though pictures come, or empty"},
+        "reconnects": COUNT,
         "since_utc": {"type": ["number", "null"], "description": "when the state began; seconds since 1970"},
     }
 
 
-def _get(summary: str, responses: _Json, *parameters: _Json) -> _Json:
+def _get(summary: str, responses: Json, *parameters: Json) -> Json:
     if any(parameter["in"] == "path" for parameter in parameters):
         responses = {**responses, **_UNKNOWN}
     if any(parameter["in"] == "query" for parameter in parameters):
         responses = {**responses, **_BAD_QUERY}
-    operation: _Json = {"summary": summary, "responses": responses}
-    if parameters:
-        operation["parameters"] = list(parameters)
-    return {"get": operation}
+    return {"get": operation(summary, responses, *parameters)}
 
 
-def _object(properties: _Json) -> _Json:
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _ref(name: str) -> _Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _list_of(name: str) -> _Json:
-    return {"type": "array", "items": _ref(name)}
-
-
-def _json(description: str, schema: _Json) -> _Json:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def _content(description: str, mimetype: str) -> _Json:
-    return {"description": description, "content": {mimetype: {"schema": _TEXT}}}
-
-
-_UNKNOWN = {"404": _json("no camera of that name", _ref("Error"))}
-_BAD_QUERY = {"400": _json("a query value that isn't allowed", _ref("Error"))}
-_BROKER_DOWN = {"503": _json("Redis doesn't answer", _ref("Error"))}
-_TOO_MANY = {"503": _json("web.max_streams streams are open; try again after Retry-After seconds", _ref("Error"))}
+_UNKNOWN = {"404": refusal("no camera of that name")}
+_BAD_QUERY = {"400": refusal("a query value that isn't allowed")}
+_BROKER_DOWN = {"503": refusal("Redis doesn't answer")}
+_TOO_MANY = {"503": refusal("web.max_streams streams are open; try again after Retry-After seconds")}

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from maskwatch.types import MaskLabel, Severity, Snapshots, StreamFaces
 from maskwatch.zones import DAYS, MOST_LOOKS
+from web.openapi_parts import TEXT, Json, list_of, object_of, ref
 
 __all__ = ["properties", "schemas"]
 
-_Json = dict[str, Any]
-
-_TEXT = {"type": "string"}
 _SECONDS = {"type": "number", "minimum": 0}
 _LOOKS = {"type": "integer", "minimum": 1, "maximum": MOST_LOOKS}
 _UNIT = {"type": "number", "minimum": 0, "maximum": 1}
 
 
-def properties() -> _Json:
+def properties() -> Json:
     """Return the fields of a camera that say what is watched for in it, and what is shown and kept of it."""
     return {
-        "zones": {"type": "array", "items": {"$ref": "#/components/schemas/Zone"}},
+        "zones": list_of("Zone"),
         "rules": {
             "type": "array",
-            "items": {"$ref": "#/components/schemas/Rule"},
+            "items": ref("Rule"),
             "description": "those that zones have by require_mask included",
         },
-        "privacy": _object(
+        "privacy": object_of(
             {
                 "snapshots": {"type": "string", "enum": list(Snapshots), "description": "kept pictures of violations"},
                 "stream": {
@@ -39,26 +35,26 @@ def properties() -> _Json:
     }
 
 
-def schemas() -> _Json:
+def schemas() -> Json:
     """Return what the fields refer to."""
     corner = {"type": "array", "items": _UNIT, "minItems": 2, "maxItems": 2}
     return {
-        "Zone": _object(
+        "Zone": object_of(
             {
-                "name": _TEXT,
+                "name": TEXT,
                 "polygon": {"type": "array", "items": corner, "description": "x and y in 0..1 from the upper left"},
                 "ignore": {"type": "boolean", "description": "painted black before anybody sees it"},
             }
         ),
-        "Rule": _object(
+        "Rule": object_of(
             {
-                "name": _TEXT,
+                "name": TEXT,
                 "zone": {"type": ["string", "null"], "description": "null: the whole picture"},
                 "require": {"type": ["string", "null"], "enum": [MaskLabel.WITH_MASK.value, None]},
                 "crowd": {"type": ["integer", "null"], "description": "more people at once than this are reported"},
-                "schedule": {"oneOf": [{"$ref": "#/components/schemas/Schedule"}, {"type": "null"}]},
+                "schedule": {"oneOf": [ref("Schedule"), {"type": "null"}]},
                 "evidence": {
-                    **_object({"of": _LOOKS, "at_least": _LOOKS}),
+                    **object_of({"of": _LOOKS, "at_least": _LOOKS}),
                     "description": "newest looks at a person, and how many of them have to be against the rule",
                 },
                 "grace_s": {**_SECONDS, "description": "for which it has to last before it is reported"},
@@ -67,19 +63,15 @@ def schemas() -> _Json:
             }
         ),
         "Schedule": {
-            **_object(
+            **object_of(
                 {
                     "days": {"type": "array", "items": {"type": "string", "enum": list(DAYS)}},
-                    "from": {**_TEXT, "pattern": r"^\d\d:\d\d$"},
-                    "to": {**_TEXT, "pattern": r"^\d\d:\d\d$"},
-                    "timezone": {**_TEXT, "description": "name in the IANA database"},
+                    "from": {**TEXT, "pattern": r"^\d\d:\d\d$"},
+                    "to": {**TEXT, "pattern": r"^\d\d:\d\d$"},
+                    "timezone": {**TEXT, "description": "name in the IANA database"},
                 }
             ),
             "description": "when a rule holds, by the clocks on the walls of a time zone; `to` at or before `from` is "
             "on the next day",
         },
     }
-
-
-def _object(fields: _Json) -> _Json:
-    return {"type": "object", "required": list(fields), "properties": fields}

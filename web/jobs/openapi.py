@@ -2,56 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from maskwatch.jobs.spec import DETECTORS, MOST_EVERY
 from maskwatch.jobs.types import JobKind, JobState
 from maskwatch.types import Profile
 from web.jobs.api import MOST_JOBS
 from web.jobs.asked import SUFFIXES
+from web.openapi_parts import COUNT, TEXT, Json, answer, json_answer, list_of, object_of, operation, query, ref, refusal
 
 __all__ = ["api", "pages", "schemas"]
 
-_Json = dict[str, Any]
-
-_TEXT = {"type": "string"}
-_COUNT = {"type": "integer", "minimum": 0}
 _TIME = {"type": ["string", "null"], "description": "ISO 8601, UTC"}
 _FILE = {"type": "string", "format": "binary"}
 _STATE = {"type": "string", "enum": list(JobState)}
 _KIND = {"type": "string", "enum": list(JobKind)}
 
 
-def pages() -> _Json:
+def pages() -> Json:
     """Return the pages."""
-    page = {"200": _content("the page", "text/html"), **_DOWN}
+    page = {"200": answer("the page", "text/html"), **_DOWN}
     seen = {"303": {"description": "to the page of the job"}}
-    again = _content("the list, and why the form wasn't taken", "text/html")
-    fields = {**_wishes(), "csrf_token": _TEXT}
+    again = answer("the list, and why the form wasn't taken", "text/html")
+    fields = {**_wishes(), "csrf_token": TEXT}
     uploaded = {"type": "object", "required": ["file"], "properties": {**fields, "file": _FILE}}
-    named = {"type": "object", "required": ["path"], "properties": {**fields, "path": _TEXT}}
+    named = {"type": "object", "required": ["path"], "properties": {**fields, "path": TEXT}}
     return {
         "/jobs": {
-            "get": _operation(
+            "get": operation(
                 "The list of jobs, below the forms that begin one",
                 {**page, **_WRONG},
-                _query("state", "only those", _STATE),
-                _query("kind", "only those", _KIND),
+                query("state", "only those", _STATE),
+                query("kind", "only those", _KIND),
             )
         },
         "/jobs/upload": {
-            "post": _operation("The form with a file", {**seen, "4XX": again, **_DOWN}, body=_body(_form(uploaded)))
+            "post": operation("The form with a file", {**seen, "4XX": again, **_DOWN}, body=_form(uploaded))
         },
         "/jobs/named": {
-            "post": _operation(
+            "post": operation(
                 "The form with a name",
                 {**seen, "4XX": again, **_DOWN},
-                body=_body({"application/x-www-form-urlencoded": {"schema": named}}),
+                body={"application/x-www-form-urlencoded": {"schema": named}},
             )
         },
-        "/jobs/{job_id}": {"get": _operation("The page of one job", {**page, **_UNKNOWN}, _ID)},
+        "/jobs/{job_id}": {"get": operation("The page of one job", {**page, **_UNKNOWN}, _ID)},
         "/jobs/{job_id}/{action}": {
-            "post": _operation(
+            "post": operation(
                 "The buttons on it",
                 {"303": {"description": "to the page of the job, or to the list"}, **_UNKNOWN, **_REFUSED, **_DOWN},
                 _ID,
@@ -66,108 +61,104 @@ def pages() -> _Json:
     }
 
 
-def api() -> _Json:
+def api() -> Json:
     """Return the API."""
-    job = {"200": _json("it", _ref("Job")), **_UNKNOWN, **_DOWN}
-    items = {"type": "object", "required": ["items"], "properties": {"items": _list_of("Job")}}
+    job = {"200": json_answer("it", ref("Job")), **_UNKNOWN, **_DOWN}
+    items = {"type": "object", "required": ["items"], "properties": {"items": list_of("Job")}}
     path = {"type": "string", "description": "of a video, picture or folder below one that jobs.folders allows"}
     named = {"type": "object", "required": ["path"], "properties": {"path": path, **_wishes()}}
-    uploaded = {"type": "object", "required": ["file"], "properties": {"file": _FILE, "name": _TEXT, **_wishes()}}
+    uploaded = {"type": "object", "required": ["file"], "properties": {"file": _FILE, "name": TEXT, **_wishes()}}
     refused = {
-        "400": _json("an empty file, a name or wish that isn't allowed; says which, and what is", _ref("Error")),
-        "408": _json("the file came too slowly", _ref("Error")),
-        "411": _json("the body's length isn't told before it", _ref("Error")),
-        "413": _json("the file is too large", _ref("Error")),
-        "503": _json("too many uploads at once (after Retry-After seconds again), or Redis is away", _ref("Error")),
-        "507": _json("there is no room for it", _ref("Error")),
+        "400": refusal("an empty file, a name or wish that isn't allowed; says which, and what is"),
+        "408": refusal("the file came too slowly"),
+        "411": refusal("the body's length isn't told before it"),
+        "413": refusal("the file is too large"),
+        "503": refusal("too many uploads at once (after Retry-After seconds again), or Redis is away"),
+        "507": refusal("there is no room for it"),
     }
-    wishes = [_query(name, str(schema["description"]), schema) for name, schema in _wishes().items()]
-    name = _query("name", f"of a file that is the whole body; ends in {', '.join(sorted(SUFFIXES))}")
+    wishes = [query(name, str(schema["description"]), schema) for name, schema in _wishes().items()]
+    name = query("name", f"of a file that is the whole body; ends in {', '.join(sorted(SUFFIXES))}")
     return {
         "/api/v1/jobs": {
-            "get": _operation(
+            "get": operation(
                 "Jobs, the newest first",
-                {"200": _json("jobs", items), **_WRONG, **_DOWN},
-                _query("state", "only those", _STATE),
-                _query("kind", f"only those among the newest {MOST_JOBS}", _KIND),
-                _query("limit", f"how many, at most: 1 to {MOST_JOBS}, 100 when left out", {"type": "integer"}),
+                {"200": json_answer("jobs", items), **_WRONG, **_DOWN},
+                query("state", "only those", _STATE),
+                query("kind", f"only those among the newest {MOST_JOBS}", _KIND),
+                query("limit", f"how many, at most: 1 to {MOST_JOBS}, 100 when left out", {"type": "integer"}),
             ),
-            "post": _operation(
+            "post": operation(
                 "Look at recorded material: a file as the body with its name in the query, a form with one file, or "
                 "the name of what is on the server",
-                {"201": _json("the job, which waits", _ref("Job")), **refused},
+                {"201": json_answer("the job, which waits", ref("Job")), **refused},
                 name,
                 *wishes,
-                body=_body(
-                    {
-                        "application/octet-stream": {"schema": _FILE},
-                        **_form(uploaded),
-                        "application/json": {"schema": named},
-                    }
-                ),
+                body={
+                    "application/octet-stream": {"schema": _FILE},
+                    **_form(uploaded),
+                    "application/json": {"schema": named},
+                },
             ),
         },
         "/api/v1/jobs/{job_id}": {
-            "get": _operation("One job", job, _ID),
-            "delete": _operation(
+            "get": operation("One job", job, _ID),
+            "delete": operation(
                 "Delete a job that is over, with its upload and its results",
                 {"204": {"description": "it is gone"}, **_UNKNOWN, **_REFUSED, **_DOWN},
                 _ID,
             ),
         },
         "/api/v1/jobs/{job_id}/cancel": {
-            "post": _operation(
-                "End a job: at once where it waits, within seconds where it runs; else nothing", job, _ID
-            )
+            "post": operation("End a job: at once where it waits, within seconds where it runs; else nothing", job, _ID)
         },
         "/api/v1/jobs/{job_id}/retry": {
-            "post": _operation(
+            "post": operation(
                 "Try again what has failed or was cancelled; a video goes on where it stood", {**job, **_REFUSED}, _ID
             )
         },
         "/api/v1/jobs/{job_id}/results/{name}": {
-            "get": _operation(
+            "get": operation(
                 "A file that a job has made, or a part of it",
                 {
-                    "200": _content("the file", "*/*"),
-                    "206": _content("the part that Range asks for", "*/*"),
-                    "404": _json("no such job, or no such result", _ref("Error")),
-                    "410": _json("it isn't kept any longer", _ref("Error")),
-                    "416": _json("it is shorter", _ref("Error")),
+                    "200": answer("the file", "*/*"),
+                    "206": answer("the part that Range asks for", "*/*"),
+                    "404": refusal("no such job, or no such result"),
+                    "410": refusal("it isn't kept any longer"),
+                    "416": refusal("it is shorter"),
                     **_DOWN,
                 },
                 _ID,
-                {"name": "name", "in": "path", "required": True, "schema": _TEXT},
-                _query("download", "whatever its value: browsers save the file instead of showing it"),
+                {"name": "name", "in": "path", "required": True, "schema": TEXT},
+                query("download", "whatever its value: browsers save the file instead of showing it"),
             )
         },
     }
 
 
-def schemas() -> _Json:
+def schemas() -> Json:
     """Return the forms of the answers."""
-    result = {"name": _TEXT, "mimetype": _TEXT, "bytes": _COUNT, "url": {**_TEXT, "description": "path of the file"}}
+    result = {"name": TEXT, "mimetype": TEXT, "bytes": COUNT, "url": {**TEXT, "description": "path of the file"}}
     job = {
-        "id": _TEXT,
+        "id": TEXT,
         "kind": _KIND,
-        "title": _TEXT,
+        "title": TEXT,
         "state": _STATE,
         "progress": {"type": ["number", "null"], "description": "0..1; null where nobody can tell"},
         "left_s": {"type": ["number", "null"], "description": "seconds that it probably takes yet"},
-        "made_at": {**_TEXT, "format": "date-time"},
+        "made_at": {**TEXT, "format": "date-time"},
         "begun_at": _TIME,
         "ended_at": _TIME,
-        "reason": {**_TEXT, "description": "why it failed and what to do, or what it waits for; else empty"},
-        "attempts": _COUNT,
-        "results": _list_of("JobResult"),
+        "reason": {**TEXT, "description": "why it failed and what to do, or what it waits for; else empty"},
+        "attempts": COUNT,
+        "results": list_of("JobResult"),
         "summary": {"type": "object", "description": "figures; `people` is their number by verdict"},
         "spec": {"type": "object", "description": "what was asked for; empty for kinds other than video"},
-        "page": {**_TEXT, "description": "path of its page"},
+        "page": {**TEXT, "description": "path of its page"},
     }
-    return {"Job": _object(job), "JobResult": _object(result)}
+    return {"Job": object_of(job), "JobResult": object_of(result)}
 
 
-def _wishes() -> _Json:
+def _wishes() -> Json:
     return {
         "every": {
             "type": "integer", "minimum": 1, "maximum": MOST_EVERY, "default": 1,
@@ -183,47 +174,12 @@ def _wishes() -> _Json:
     }  # fmt: skip
 
 
-def _operation(summary: str, responses: _Json, *parameters: _Json, body: _Json | None = None) -> _Json:
-    operation: _Json = {"summary": summary, "responses": responses, "parameters": list(parameters)}
-    if body is not None:
-        operation["requestBody"] = body
-    return operation
-
-
-def _query(name: str, description: str, schema: _Json | None = None) -> _Json:
-    return {"name": name, "in": "query", "schema": schema or _TEXT, "description": description}
-
-
-def _body(content: _Json) -> _Json:
-    return {"required": True, "content": content}
-
-
-def _form(schema: _Json) -> _Json:
+def _form(schema: Json) -> Json:
     return {"multipart/form-data": {"schema": schema}}
 
 
-def _object(properties: _Json) -> _Json:
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _ref(name: str) -> _Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _list_of(name: str) -> _Json:
-    return {"type": "array", "items": _ref(name)}
-
-
-def _json(description: str, schema: _Json) -> _Json:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def _content(description: str, mimetype: str) -> _Json:
-    return {"description": description, "content": {mimetype: {"schema": _TEXT}}}
-
-
-_ID = {"name": "job_id", "in": "path", "required": True, "schema": _TEXT}
-_UNKNOWN = {"404": _json("no job of that id", _ref("Error"))}
-_REFUSED = {"409": _json("the job isn't in a state for that", _ref("Error"))}
-_WRONG = {"400": _json("a query value that isn't allowed; says which, and what is", _ref("Error"))}
-_DOWN = {"503": _json("Redis doesn't answer", _ref("Error"))}
+_ID = {"name": "job_id", "in": "path", "required": True, "schema": TEXT}
+_UNKNOWN = {"404": refusal("no job of that id")}
+_REFUSED = {"409": refusal("the job isn't in a state for that")}
+_WRONG = {"400": refusal("a query value that isn't allowed; says which, and what is")}
+_DOWN = {"503": refusal("Redis doesn't answer")}

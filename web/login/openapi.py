@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from web.openapi_parts import TEXT, Json, query, refusal
 
 __all__ = ["pages", "schemes", "secured"]
 
-_Json = dict[str, Any]
-
-_TEXT = {"type": "string"}
 _OPEN = ("/healthz", "/readyz", "/login")
 
 
-def pages() -> _Json:
+def pages() -> Json:
     """Return the pages."""
-    page = {"text/html": {"schema": _TEXT}}
+    page = {"text/html": {"schema": TEXT}}
     form = {
         "type": "object",
         "required": ["password"],
         "properties": {
-            "password": _TEXT,
-            "next": {**_TEXT, "description": "path of this site to go to; / when left out"},
-            "csrf_token": {**_TEXT, "description": "from the page; a request with a cookie wants it"},
+            "password": TEXT,
+            "next": {**TEXT, "description": "path of this site to go to; / when left out"},
+            "csrf_token": {**TEXT, "description": "from the page; a request with a cookie wants it"},
         },
     }
-    wanted = {"name": "next", "in": "query", "schema": _TEXT, "description": "path of this site to come back to"}
+    wanted = query("next", "path of this site to come back to")
     return {
         "/login": {
             "get": {
@@ -54,7 +51,7 @@ def pages() -> _Json:
     }
 
 
-def schemes() -> _Json:
+def schemes() -> Json:
     """Return what lets somebody in."""
     return {
         "token": {"type": "http", "scheme": "bearer", "description": "a token of web.tokens; for metrics also theirs"},
@@ -68,7 +65,7 @@ def schemes() -> _Json:
     }
 
 
-def secured(paths: _Json) -> _Json:
+def secured(paths: Json) -> Json:
     """Say of each operation whom it answers, where the site has a login.
 
     Args:
@@ -77,10 +74,7 @@ def secured(paths: _Json) -> _Json:
     Returns:
         The same; those that are open to everybody say so, the rest may answer 401.
     """
-    refused = {
-        "description": "the site has a login, and nobody is let in by this request",
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-    }
+    refused = refusal("the site has a login, and nobody is let in by this request")
     return {
         path: {
             method: {**operation, "security": []}
