@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from maskwatch.types import Snapshots, Verdict
 from maskwatch.zones import Zone
 from workers.items import PipelineItem
-from workers.rules import Moment, Outcome, RuleState, Sighting, step
+from workers.matters import RuleState
+from workers.rules import Moment, Outcome, Sighting, step
 from workers.track import Track, Tracks
 from workers.verdict import Evidence
 from workers.zones import zones_at

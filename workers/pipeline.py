@@ -32,8 +32,9 @@ from models.crop import MIN_FACE_PX, MIN_SHARPNESS, FaceQuality, crop_faces, fac
 from models.detectors import Detector
 from workers.items import PipelineItem, PipelineOutput, boxes_unit
 from workers.judging import judge, judge_end, sightings
+from workers.matters import RuleState
 from workers.relook import NO_GLANCE, Glance, RelookOptions, best_label, glanced, glimpse, needs_look
-from workers.rules import RuleState, Sighting
+from workers.rules import Sighting
 from workers.state import CameraState, pack_state, read_state
 from workers.track import Step, Track, TrackOptions, Tracks, advance, close_all
 from workers.verdict import Evidence, VerdictOptions, look_weight, vote

@@ -14,35 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import IntEnum
 
 from maskwatch.events import Event, PersonClosed, Record, event_id, person_id
-from maskwatch.types import LABELS, EventKind, MaskLabel, Severity, Verdict
-from maskwatch.zones import MOST_LOOKS, MOST_RULES, Rule
+from maskwatch.types import LABELS, EventKind, MaskLabel, Verdict
+from maskwatch.zones import MOST_RULES, Rule
+from workers.matters import CROWD, MOST_MATTERS, PATIENCE_S, Looks, Matter, Phase, RuleState
 from workers.schedule import is_on
 
-__all__ = [
-    "CROWD",
-    "MOST_MATTERS",
-    "Looks",
-    "Matter",
-    "Moment",
-    "Outcome",
-    "Phase",
-    "RuleState",
-    "Sighting",
-    "Wish",
-    "step",
-]
-
-MOST_MATTERS = 150
-"""Of one camera at once, for which its state has room; further ones begin when others are over."""
-
-CROWD = 0
-"""Stands for the track where a matter is about nobody in particular; tracks begin at 1."""
-
-_PATIENCE_S = 1.0
-"""A face on the edge of a zone, or a verdict that wavers, doesn't end a matter at once."""
+__all__ = ["Moment", "Outcome", "Sighting", "Wish", "step"]
 
 _ROUNDING_S = 0.01
 """Times come back from the state rounded to this."""
@@ -52,79 +31,6 @@ _BETTER = 1.25
 
 _WITH = LABELS.index(MaskLabel.WITH_MASK)
 _AGAINST = (Verdict.WITHOUT_MASK, Verdict.INCORRECT_MASK)
-
-
-class Phase(IntEnum):
-    """How far a matter has come."""
-
-    PENDING = 0
-    OPEN = 1
-    OVER = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Looks:
-    """What is remembered of one track.
-
-    Attributes:
-        against: a bit for each of the newest `MOST_LOOKS` looks, the newest lowest: whether it saw no proper mask.
-        count: looks so far, at most 255.
-        means: mean chance of each of `LABELS`.
-        zones: names of all zones in which the person was seen.
-    """
-
-    against: int = 0
-    count: int = 0
-    means: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    zones: frozenset[str] = frozenset()
-
-    def with_look(self, chances: Sequence[float]) -> Looks:
-        """Return this and one more look; what was seen 255 looks ago fades."""
-        count = min(255, self.count + 1)
-        first, second, third = (
-            mean + (chance - mean) / count for mean, chance in zip(self.means, chances, strict=True)
-        )
-        is_against = max(range(len(LABELS)), key=lambda at: chances[at]) != _WITH
-        against = (self.against << 1 | is_against) & ((1 << MOST_LOOKS) - 1)
-        return replace(self, against=against, count=count, means=(first, second, third))
-
-    def is_evident(self, rule: Rule) -> bool:
-        """Tell whether enough of the newest looks are against a rule."""
-        return (self.against & ((1 << rule.looks_of) - 1)).bit_count() >= rule.looks_at_least
-
-
-@dataclass(frozen=True, slots=True)
-class Matter:
-    """Somebody against a rule, or a crowd.
-
-    Attributes:
-        phase: how far it has come.
-        began_s: media time at which it began to hold.
-        held_s: media time at which it held last.
-        ordinal: how many of the same were reported before.
-        quality: of the best picture of it so far.
-    """
-
-    phase: Phase
-    began_s: float
-    held_s: float
-    ordinal: int = 0
-    quality: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RuleState:
-    """What the next frame needs to know.
-
-    Attributes:
-        looks: by track id.
-        matters: by rule and track id (`CROWD` for a crowd).
-        rules: zone and severity of each rule with a matter, for when the configuration has it no more.
-    """
-
-    looks: Mapping[int, Looks] = field(default_factory=dict)
-    matters: Mapping[tuple[str, int], Matter] = field(default_factory=dict)
-    rules: Mapping[str, tuple[str, Severity]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +155,14 @@ class _Step:
         ]
         matters = {key: matter for key, matter in self._matters.items() if key[0] in names}
         rules = {name: self._rules[name] for name in sorted(names)}
-        return Outcome(RuleState(looks, matters, rules), tuple(self._records), tuple(self._wishes))
+        # What is forgotten of a rule's crowds may not be told again under the same number, should the rule come back.
+        forgotten = (
+            matter.ordinal + (matter.phase is Phase.OPEN)
+            for key, matter in self._before.matters.items()
+            if key[1] == CROWD and key not in matters
+        )
+        crowds = max(self._before.crowds, *forgotten, 0)
+        return Outcome(RuleState(looks, matters, rules, crowds), tuple(self._records), tuple(self._wishes))
 
     def _watch_people(self, rule: Rule, is_active: bool) -> None:
         for person in self._moment.people:
@@ -282,7 +195,8 @@ class _Step:
         key = (rule.name, CROWD)
         people = [one for one in self._moment.people if one.is_person and rule.zone in ("", *one.zones)]
         before = self._matters.get(key)
-        after = self._keep(key, _advance(before, is_active and len(people) > limit, self._moment.media_time_s, rule))
+        holds = is_active and len(people) > limit
+        after = self._keep(key, _advance(before, holds, self._moment.media_time_s, rule, self._before.crowds))
         has_started = before is None or before.phase is not Phase.OPEN
         if after is not None and after.phase is Phase.OPEN and has_started:
             self._tell(EventKind.CROWD, key, after, None, len(people))
@@ -350,10 +264,13 @@ class _Step:
         return event_id(self._moment.epoch, about, name, kind, matter.ordinal).hex
 
 
-def _advance(before: Matter | None, holds: bool, now_s: float, rule: Rule) -> Matter | None:
-    """Return how a matter stands now that it is seen to hold or not; None: there is nothing to remember."""
+def _advance(before: Matter | None, holds: bool, now_s: float, rule: Rule, first: int = 0) -> Matter | None:
+    """Return how a matter stands now that it is seen to hold or not; None: there is nothing to remember.
+
+    The number of the first one of its kind is `first`.
+    """
     if before is None or before.phase is Phase.OVER:
-        ordinal = 0 if before is None else before.ordinal
+        ordinal = first if before is None else before.ordinal
         if not holds or (before is not None and now_s - before.held_s < rule.cooldown_s - _ROUNDING_S):
             return before
         before = Matter(Phase.PENDING, now_s, now_s, ordinal)
@@ -361,7 +278,7 @@ def _advance(before: Matter | None, holds: bool, now_s: float, rule: Rule) -> Ma
         has_lasted = now_s - before.began_s >= rule.grace_s - _ROUNDING_S
         phase = Phase.OPEN if has_lasted or before.phase is Phase.OPEN else Phase.PENDING
         return replace(before, phase=phase, held_s=now_s)
-    if now_s - before.held_s <= _PATIENCE_S + _ROUNDING_S:
+    if now_s - before.held_s <= PATIENCE_S + _ROUNDING_S:
         return before
     if before.phase is Phase.OPEN:
         return Matter(Phase.OVER, before.began_s, before.held_s, before.ordinal + 1)

@@ -2,7 +2,7 @@
 
 Layout, little endian: number of zones, then each one's name; number of rules, then each one's name, zone and severity
 (a name is its length and its characters); for each track, in the order of the tracks, its looks; number of matters,
-then each one.
+then each one; number from which on those of crowds are free.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from maskwatch.errors import WireError
 from maskwatch.types import Severity
 from maskwatch.zones import MOST_RULES
+from workers.matters import CROWD, MOST_MATTERS, Looks, Matter, Phase, RuleState
 from workers.rounding import from_byte, to_byte
-from workers.rules import CROWD, MOST_MATTERS, Looks, Matter, Phase, RuleState
 
 __all__ = ["pack_rules", "unpack_rules"]
 
 _LOOKS = struct.Struct("<HB3H")
-_MATTER = struct.Struct("<BBHBII")
+_MATTER = struct.Struct("<BBIBII")
+_CROWDS = struct.Struct("<I")
 _NOBODY = 255
 _SEVERITIES = tuple(Severity)
 _LONGEST_NAME = 32
@@ -27,7 +28,9 @@ _TICKS_PER_S = 100
 """Media times are kept as they are, not as ages: those would wander a little with every frame."""
 
 _MOST_TICKS = 2**32 - 1
-_MOST_ORDINAL = 2**14 - 1
+_MOST_ORDINAL = 2**30 - 1
+"""One a second for 34 years: events under a number that was given before would be taken for repeats."""
+
 _WHOLE = 65535
 
 
@@ -57,6 +60,7 @@ def pack_rules(state: RuleState, tracks: Sequence[int]) -> bytes:
     parts += [_pack_looks(state.looks.get(track_id, Looks()), zones) for track_id in tracks]
     parts.append(bytes([len(matters)]))
     parts += [_pack_matter(names.index(key[0]), places[key[1]], matter) for key, matter in matters]
+    parts.append(_CROWDS.pack(min(_MOST_ORDINAL, state.crowds)))
     return b"".join(parts)
 
 
@@ -71,8 +75,9 @@ def unpack_rules(data: bytes, tracks: Sequence[int]) -> RuleState:
     rules = {reader.name(): (reader.name(), reader.severity()) for _ in range(reader.count(MOST_RULES))}
     looks = {track_id: _unpack_looks(reader.take(_LOOKS), zones) for track_id in tracks}
     matters = dict(_unpack_matter(reader.take(_MATTER), list(rules), tracks) for _ in range(reader.count(MOST_MATTERS)))
+    (crowds,) = reader.take(_CROWDS)
     reader.end()
-    return RuleState({one: seen for one, seen in looks.items() if seen != Looks()}, matters, rules)
+    return RuleState({one: seen for one, seen in looks.items() if seen != Looks()}, matters, rules, crowds)
 
 
 def _pack_name(name: str) -> bytes:

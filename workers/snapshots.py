@@ -8,7 +8,7 @@ from maskwatch.media import encode_jpeg
 from maskwatch.render import annotate, blur_faces
 from maskwatch.types import FrameStatus, Snapshots
 from workers.items import PipelineOutput, boxes_unit
-from workers.rules import CROWD
+from workers.matters import CROWD
 
 __all__ = ["snapshot"]
 

@@ -17,16 +17,16 @@ from typing import Any
 
 from maskwatch.errors import WireError
 from maskwatch.types import Verdict
+from workers.matters import RuleState
 from workers.relook import CELLS, Glance
 from workers.rounding import from_byte, to_byte
-from workers.rules import RuleState
 from workers.rulestate import pack_rules, unpack_rules
 from workers.track import MOST_TRACKS, Track, Tracks
 from workers.verdict import Evidence
 
 __all__ = ["CameraState", "pack_state", "read_state", "unpack_state"]
 
-_VERSION = 3
+_VERSION = 4
 _HEAD = struct.Struct("<BdIB")
 _TRACK = struct.Struct(f"<I9f2fHBe3ffB4B{CELLS}s")
 _VERDICTS = tuple(Verdict)
@@ -111,7 +111,8 @@ def unpack_state(data: bytes) -> CameraState:
 def read_state(data: bytes, epoch: str, media_time_s: float) -> CameraState:
     """Return the state, or a fresh one when there is none or another version of Maskwatch wrote it.
 
-    In that case numbers of tracks go on above all that may have been given out in this epoch: ids are made of them.
+    In that case numbers of tracks and crowds go on above all that may have been given out in this epoch: ids are made
+    of them.
 
     Args:
         data: as a turn left it, or empty.
@@ -124,7 +125,7 @@ def read_state(data: bytes, epoch: str, media_time_s: float) -> CameraState:
         return unpack_state(data)
     except WireError:
         first = 1 + round(_MOST_TRACKS_A_SECOND * min(_OLDEST_S / _MOST_TRACKS_A_SECOND, max(0.0, media_time_s)))
-        return CameraState(epoch, Tracks(next_id=first))
+        return CameraState(epoch, Tracks(next_id=first), rules=RuleState.unknown(media_time_s))
 
 
 def _pack_track(track: Track, seen: Evidence, glance: Glance | None, now_s: float) -> bytes:

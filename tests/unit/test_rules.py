@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from maskwatch.events import Event, PersonClosed, Record, person_id
 from maskwatch.types import EventKind, Severity, Verdict
 from maskwatch.zones import Rule, Schedule
-from workers.rules import MOST_MATTERS, Looks, Moment, RuleState, Sighting, Wish, step
+from workers.matters import MOST_MATTERS, Looks, Matter, Phase, RuleState
+from workers.rules import Moment, Sighting, Wish, step
 from workers.rulestate import pack_rules, unpack_rules
+from workers.state import read_state
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 BARE, MASKED = (0.05, 0.9, 0.05), (0.9, 0.05, 0.05)
@@ -244,6 +246,33 @@ def test_crowd_is_told_once_with_its_number_and_again_after_the_cool_down() -> N
 
 
 # --- the configuration changes ---
+
+
+def test_crowd_number_70000_of_one_epoch_has_an_id_of_its_own() -> None:
+    often = Rule("hall", requires_mask=False, crowd=0, grace_s=0.0, cooldown_s=0.0)
+    camera = Camera(rules=[often])
+    camera.frame(bare(zones=AWAY))
+    (key,) = camera.state.matters
+    camera.state = replace(
+        camera.state, matters={key: Matter(Phase.OVER, camera.time_s, camera.time_s, ordinal=70_000)}
+    )
+    ids = set()
+    for _ in range(3):
+        (told,) = events(camera.play(2, bare(zones=AWAY)))
+        ids.add(told.id)
+        assert camera.play(2) == []
+    assert len(ids) == 3
+
+
+def test_crowds_go_on_with_numbers_that_were_not_given_when_the_state_was_lost() -> None:
+    often = Rule("hall", requires_mask=False, crowd=0, grace_s=0.0, cooldown_s=0.0)
+    camera = Camera(rules=[often])
+    before = {one.id for _ in range(20) for one in events(camera.play(1, bare(zones=AWAY)) + camera.play(1.4))}
+    assert len(before) == 20
+    camera.state = read_state(b"of another version", camera.epoch, camera.time_s).rules
+    after = {one.id for _ in range(20) for one in events(camera.play(1, bare(zones=AWAY)) + camera.play(1.4))}
+    assert len(after) == 20
+    assert not before & after
 
 
 def test_rule_that_is_taken_out_ends_its_violations_under_its_own_name() -> None:

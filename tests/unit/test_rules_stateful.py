@@ -15,7 +15,8 @@ from maskwatch.events import Event, PersonClosed, Record
 from maskwatch.types import EventKind, Verdict
 from maskwatch.zones import Rule, Schedule
 from tests.unit.test_rules import CHANCES, DOOR, ENDED, HERE, STARTED, Camera, bare, events
-from workers.rules import CROWD, Moment, Outcome, Phase, RuleState, Sighting, step
+from workers.matters import CROWD, Phase, RuleState
+from workers.rules import Moment, Outcome, Sighting, step
 from workers.rulestate import pack_rules, unpack_rules
 from workers.schedule import is_on
 
@@ -253,3 +254,17 @@ def test_no_more_rules_are_remembered_than_there_is_room_for() -> None:
     told = [one for one in events(camera.records) if one.kind is not ENDED]
     assert len(told) == 40 * (2 + 1 + 2)
     assert len(camera.state.rules) == 16
+
+
+def test_forgotten_crowds_are_not_told_anew_under_the_same_ids() -> None:
+    hall = Rule("hall", requires_mask=False, crowd=0, grace_s=0, cooldown_s=0)
+    others = [Rule(f"r{number}", grace_s=0, cooldown_s=0) for number in range(15)]
+    people = [bare(number, frozenset()) for number in range(1, 11)]
+    camera = Camera(rules=[hall])
+    camera.play(2, *people)
+    for rules in (others, [], others, [hall]):  # fills the memory, and then there are more matters than rules
+        camera.rules = rules
+        camera.play(3, *people)
+    crowds = [one for one in events(camera.records) if one.kind is EventKind.CROWD]
+    assert len(crowds) == len({one.id for one in crowds}) == 2
+    assert camera.state.crowds > 0

@@ -10,7 +10,7 @@ from maskwatch.media import decode_jpeg
 from maskwatch.render import blur_faces
 from maskwatch.types import Detection, FrameResult, FrameStatus, Person, Snapshots, Verdict
 from workers.items import PipelineOutput
-from workers.rules import CROWD
+from workers.matters import CROWD
 from workers.snapshots import snapshot
 
 

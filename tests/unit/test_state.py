@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from maskwatch.errors import WireError
 from maskwatch.types import Severity, Verdict
 from maskwatch.zones import MOST_RULES
+from workers.matters import CROWD, MOST_MATTERS, Looks, Matter, Phase, RuleState
 from workers.relook import Glance
-from workers.rules import CROWD, MOST_MATTERS, Looks, Matter, Phase, RuleState
 from workers.rulestate import pack_rules
 from workers.state import CameraState, pack_state, unpack_state
 from workers.track import MOST_TRACKS, Track, Tracks
@@ -39,9 +39,10 @@ def rule_states(draw: st.DrawFn, ids: list[int]) -> RuleState:
         for key in draw(st.lists(about, unique=True, max_size=MOST_MATTERS)):
             times = draw(st.integers(0, 2**32 - 1)) / 100, draw(st.integers(0, 2**32 - 1)) / 100
             quality = 2.0 ** draw(st.integers(0, 15)) - 1
-            matters[key] = Matter(draw(st.sampled_from(Phase)), *times, draw(st.integers(0, 9999)), quality)
+            matters[key] = Matter(draw(st.sampled_from(Phase)), *times, draw(st.integers(0, 2**30 - 1)), quality)
     severity = draw(st.sampled_from(Severity))
-    return RuleState(looks, matters, {name: ("z" * 32, severity) for name in sorted({name for name, _ in matters})})
+    rules = {name: ("z" * 32, severity) for name in sorted({name for name, _ in matters})}
+    return RuleState(looks, matters, rules, draw(st.integers(0, 2**30 - 1)))
 
 
 @st.composite
@@ -102,13 +103,13 @@ def test_too_long_an_epoch_is_refused() -> None:
 
 def test_state_of_another_version_is_refused() -> None:
     data = pack_state(CameraState("e"))
-    with pytest.raises(WireError, match="expected version 3, received 1"):
+    with pytest.raises(WireError, match="expected version 4, received 1"):
         unpack_state(b"\x01" + data[1:])
 
 
 def test_more_matters_than_there_is_room_for_are_refused() -> None:
     matters = {("door", CROWD + n): Matter(Phase.OPEN, 1.0, 1.0) for n in range(MOST_MATTERS + 1)}
-    with pytest.raises(WireError, match="and 150 matters, received 1 and 151"):
+    with pytest.raises(WireError, match="and 135 matters, received 1 and 136"):
         pack_rules(RuleState({}, matters, {"door": ("", Severity.INFO)}), range(1, MOST_MATTERS + 1))
 
 
