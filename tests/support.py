@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import socket
@@ -28,6 +29,9 @@ APT = {
 }
 
 T = TypeVar("T")
+
+_FIRST_PORT, _PORTS, _PORTS_OF_ONE = 15_000, 17_000, 499
+_port_numbers = itertools.count()
 
 
 def requires_debian(what: str) -> None:
@@ -75,8 +79,17 @@ def wait_for(condition: Callable[[], T | None], deadline_s: float, what: str, ev
 
 
 def free_port() -> int:
-    """Return a TCP port of loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of loopback that nobody uses, each time another one.
+
+    It lies below those that the kernel gives to whoever asks for any port, and each process of tests begins elsewhere:
+    nobody takes it before it is used, be it for a server or as a port at which nobody listens.
+    """
+    for number in _port_numbers:
+        port = _FIRST_PORT + (os.getpid() * _PORTS_OF_ONE + number) % _PORTS
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("there is always another number")
