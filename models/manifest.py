@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from maskwatch.errors import ModelError
 from maskwatch.files import read_file
+from maskwatch.validation import first_error
 
 __all__ = [
     "EngineName",
@@ -197,7 +198,5 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        message = f"model manifest {path}: {where}: {first['msg']} ({error.error_count()} errors in all)"
+        message = f"model manifest {path}: {first_error(error)} ({error.error_count()} errors in all)"
         raise ModelError(f"{message}; correct the manifest or install the model again") from error

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maskwatch.errors import ChecksumMismatch, ModelError
 from maskwatch.files import read_plain
+from maskwatch.validation import first_error
 from models.manifest import ModelKind
 from models.registry import SHIPPED, SHIPPED_ROOT, ModelEntry, Registry
 
@@ -100,9 +101,7 @@ class ModelStore:
         try:
             return Active.model_validate_json(content)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise ModelError(f"active models {path}: {where}: {first['msg']}; {_MEND}") from error
+            raise ModelError(f"active models {path}: {first_error(error)}; {_MEND}") from error
 
     def entry(self, kind: ModelKind, chosen: ActiveModel | None) -> ModelEntry:
         """Find a model that was activated.

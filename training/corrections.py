@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from maskwatch.errors import ConfigError
 from maskwatch.files import read_file
 from maskwatch.types import LABELS, MaskLabel
+from maskwatch.validation import first_error
 from models.scores import overlaps
 from training.samples import Sample
 
@@ -64,10 +65,8 @@ def read_corrections(path: Path) -> dict[str, list[Correction]]:
     try:
         return _File.model_validate_json(content).root
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
         expected = json.dumps({"train/a.jpg": [{"box": [10, 20, 50, 70], "label": "incorrect_mask"}]})
-        raise ConfigError(f"corrections {path}: {where}: {first['msg']}; expected e.g. {expected}") from error
+        raise ConfigError(f"corrections {path}: {first_error(error)}; expected e.g. {expected}") from error
 
 
 def apply_corrections(

@@ -15,6 +15,7 @@ from maskwatch.errors import ConfigError
 from maskwatch.files import read_file
 from maskwatch.labelled.pictures import LabelledFace, LabelledPicture, label_named, plain_path, source_of
 from maskwatch.types import LABELS
+from maskwatch.validation import first_error
 
 __all__ = ["coco_file", "read_coco"]
 
@@ -113,8 +114,6 @@ def _parse(path: Path) -> _Coco:
     try:
         return _Coco.model_validate(json.loads(content))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path}: {where}: {first['msg']}; {EXPECTED}") from error
+        raise ConfigError(f"{path}: {first_error(error)}; {EXPECTED}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not JSON ({error}); {EXPECTED}") from error

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from maskwatch.errors import ConfigError
 from maskwatch.files import read_file
+from maskwatch.validation import first_error
 
 __all__ = ["Unboxed", "read_unboxed"]
 
@@ -61,8 +62,7 @@ def read_unboxed(path: Path) -> Unboxed:
         has_groups = isinstance(listed, dict) and listed.keys() == Unboxed.model_fields.keys()
         return Unboxed.model_validate(listed if has_groups else {"faces": listed})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; {EXPECTED}") from error
+        raise ConfigError(f"{path}: {first_error(error)}; {EXPECTED}") from error
     except zlib.error as error:
         raise ConfigError(f"{path}: not gzip ({error}); {EXPECTED}") from error
     except (ValueError, RecursionError) as error:
