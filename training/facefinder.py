@@ -8,9 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from maskwatch.arrays import UInt8Array
+from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import ConfigError
 from maskwatch.types import Detection, Profile
+from models.scores import overlaps
 
 __all__ = ["FaceFinder", "assign_detections", "live_finder", "yunet_finder"]
 
@@ -72,9 +73,14 @@ def yunet_finder(path: Path) -> FaceFinder:
         _, faces = detector.detect(small)
         size_wh = (picture_bgr.shape[1], picture_bgr.shape[0])
         found = () if faces is None else tuple(_yunet_face(face, scale, pad, size_wh) for face in faces.tolist())
-        return tuple(face for face in found if _area(face.box_xyxy) > 0)
+        return tuple(face for face in found if _has_area(face.box_xyxy))
 
     return lambda pictures: [find(picture) for picture in pictures]
+
+
+def _has_area(box: Box) -> bool:
+    left, top, right, bottom = box
+    return right > left and bottom > top
 
 
 def _yunet_face(values: Sequence[float], scale: float, pad: int, size_wh: tuple[int, int]) -> Detection:
@@ -94,27 +100,16 @@ def assign_detections(boxes: Sequence[Box], found: Sequence[Detection]) -> list[
         boxes: left, top, right, bottom in pixels of the picture.
         found: in the same pixels.
     """
-    overlaps = [
-        (overlap, row, column)
-        for row, box in enumerate(boxes)
-        for column, detection in enumerate(found)
-        if (overlap := _overlap(box, detection.box_xyxy)) >= LEAST_OVERLAP
-    ]
+    share = overlaps(_array(boxes), _array([detection.box_xyxy for detection in found]))
+    pairs = [(share[row, column], row, column) for row, column in np.argwhere(share >= LEAST_OVERLAP).tolist()]
     result: list[Detection | None] = [None] * len(boxes)
     taken: set[int] = set()
-    for _, row, column in sorted(overlaps, reverse=True):
+    for _, row, column in sorted(pairs, reverse=True):
         if result[row] is None and column not in taken:
             result[row] = found[column]
             taken.add(column)
     return result
 
 
-def _area(box: Box) -> float:
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """Return intersection over union."""
-    common = _area((max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])))
-    whole = _area(one) + _area(other) - common
-    return common / whole if whole > 0 else 0.0
+def _array(boxes: Sequence[Box]) -> Float32Array:
+    return np.array(boxes, np.float32).reshape(-1, 4)
