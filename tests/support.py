@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
-import random
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
-from functools import cache
-from itertools import repeat
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,10 +27,6 @@ APT = {
     "prometheus": "apt-get install -y prometheus",
     "mosquitto": "apt-get install -y mosquitto",
 }
-
-_FIRST_PORT = 12_000
-"""Browsers refuse some of those below."""
-_WORKERS = 8
 
 T = TypeVar("T")
 
@@ -86,34 +79,17 @@ def wait_for(condition: Callable[[], T | None], deadline_s: float, what: str, ev
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on, never the same twice, for a program that will listen on it soon.
+    """Return a TCP port of loopback that nobody uses, each time another one.
 
-    It isn't one of those that the kernel gives to whoever asks for any, or to connections: they might get it meanwhile.
+    It lies below those that the kernel gives to whoever asks for any port, and each process of tests begins elsewhere:
+    nobody takes it before it is used, be it for a server or as a port at which nobody listens.
     """
-    for port in _ports():
+    for number in _port_numbers:
+        port = _FIRST_PORT + (os.getpid() * _PORTS_OF_ONE + number) % _PORTS
         with socket.socket() as probe:
-            # As servers do; connections of an earlier server that still end don't count.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("0.0.0.0", port))
+                probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            found: int = probe.getsockname()[1]
-            return found
-    raise AssertionError("no TCP port is free")
-
-
-@cache
-def _ports() -> Iterator[int]:
-    """Return an iterator over ports that only this process uses: those of another worker of pytest-xdist are others."""
-    try:
-        given_from = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    except OSError:
-        given_from = 32768
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
-    share = (given_from - _FIRST_PORT) // _WORKERS
-    if share < 500:  # the kernel gives nearly all of them
-        return repeat(0)
-    first = _FIRST_PORT + worker * share
-    start = random.SystemRandom().randrange(share)  # other tests may run beside these
-    return iter([first + (start + number) % share for number in range(share)])
+            return port
+    raise AssertionError("there is always another number")
