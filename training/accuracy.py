@@ -27,6 +27,7 @@ from maskwatch.labelled.unboxed import read_unboxed
 from maskwatch.types import Profile
 from training import accuracy_tables as tables
 from training.accuracy_tables import Run
+from training.commands import TrainingCommand
 
 if TYPE_CHECKING:
     from training.study_runs import Kept
@@ -251,7 +252,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-@click.command()
+@click.command(cls=TrainingCommand)
 @click.option("--scenes", type=_FILE, required=True, help="COCO file.")
 @click.option("--images", type=_FOLDER, required=True, help="Its pictures.")
 @click.option("--unboxed", type=_FILE, help="Faces that nobody labelled, by picture.")
@@ -276,9 +277,7 @@ def main(out: Path, **given: Any) -> None:
         # Read afterwards: somebody may have written in it meanwhile.
         out.write_text(fill(out.read_text(), made, str(out)))
     except OSError as error:
-        raise click.ClickException(f"{out}: {error.strerror}") from error
-    except MaskwatchError as error:
-        raise click.ClickException(str(error)) from error
+        raise ConfigError(f"{out}: {error.strerror}; give another --out") from error
 
 
 if __name__ == "__main__":

@@ -162,14 +162,12 @@ def train(
 
 
 def _settings(options: dict[str, Any]) -> TrainSettings:
-    """Check the options.
+    """Fill in what was left out, and check the options.
 
     Raises:
         ConfigError: if one is out of bounds; the message names it.
     """
-    from pydantic import ValidationError
-
-    from training.settings import TrainSettings
+    from training.settings import settings_of
 
     usual = _USUAL[options["recipe"]]
     chosen: dict[str, Any] = {name: usual.get(name) if value is None else value for name, value in options.items()}
@@ -177,14 +175,7 @@ def _settings(options: dict[str, Any]) -> TrainSettings:
         chosen["epochs_head"] = 0
     siblings = [folder.with_name("val") for folder in options["data"] if folder.name == "train"]
     found = tuple(folder for folder in siblings if folder.is_dir())
-    try:
-        return TrainSettings(**{**chosen, "val": options["val"] or found})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        if not first["loc"]:
-            raise ConfigError(f"train: {first['msg'].removeprefix('Value error, ')}") from error
-        name = str(first["loc"][0]).replace("_", "-").replace("size-px", "size")
-        raise ConfigError(f"--{name}: {first['msg']}, received {first['input']}") from error
+    return settings_of({**chosen, "val": options["val"] or found}, {"size_px": "--size"})
 
 
 def _read_and_load(settings: TrainSettings, module: str) -> tuple[Data, ModuleType]:

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from maskwatch.types import LABELS
+from training.commands import TrainingCommand
 from training.duplicates import bits_apart, clusters_of, face_hash
 from training.licences import NOT_STATED
 from training.samples import Sample
@@ -221,7 +222,7 @@ def _row(group: Group) -> list[str]:
     return [group.split, group.source, group.licence.replace("|", "/"), group.label, *map(str, counts)]
 
 
-@click.command()
+@click.command(cls=TrainingCommand)
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), multiple=True, required=True)
 @click.option("--val", type=click.Path(path_type=Path, file_okay=False), multiple=True)
 @click.option("--licence", "licences", metavar="SOURCE=TEXT", multiple=True)
@@ -231,8 +232,7 @@ def main(data: tuple[Path, ...], val: tuple[Path, ...], licences: tuple[str, ...
     from training.data import read_data
     from training.settings import TrainSettings
 
-    read = read_data(TrainSettings(data=data, val=val, out=out, licences=licences))
-    write_data_report(out, read)
+    write_data_report(out, read_data(TrainSettings(data=data, val=val, out=out, licences=licences)))
     click.echo((out / "data.md").read_text())
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from maskwatch.errors import ConfigError
 from models.backbones import SMALLEST_INPUT_PX, BackboneName, BackboneWeights
 from training.augment import AUGMENTATIONS
 
-__all__ = ["TrainSettings"]
+__all__ = ["TrainSettings", "settings_of"]
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -97,3 +99,24 @@ class TrainSettings(BaseModel):
         if unknown := sorted(set(self.without) - set(AUGMENTATIONS)):
             raise ValueError(f"--without {unknown[0]}: no such part; expected one of {', '.join(AUGMENTATIONS)}")
         return self
+
+
+def settings_of(options: Mapping[str, Any], named: Mapping[str, str]) -> TrainSettings:
+    """Check a command's options.
+
+    Args:
+        options: values by the field of the settings that they are for.
+        named: the command's option by field, where it has another name than the field.
+
+    Raises:
+        ConfigError: if one is out of bounds; the message names the option.
+    """
+    try:
+        return TrainSettings(**options)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        if not first["loc"]:
+            raise ConfigError(first["msg"].removeprefix("Value error, ")) from error
+        field = str(first["loc"][0])
+        option = named.get(field, f"--{field.replace('_', '-')}")
+        raise ConfigError(f"{option}: {first['msg']}, received {first['input']}") from error

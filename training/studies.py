@@ -23,9 +23,10 @@ import structlog
 
 from maskwatch.errors import ConfigError
 from training.augment import AUGMENTATIONS
+from training.commands import TrainingCommand
 from training.data import Data, read_data, split_data
 from training.samples import Sample
-from training.settings import TrainSettings
+from training.settings import TrainSettings, settings_of
 from training.study_backbones import backbone_table, backbone_variants, by_backbone, run_backbone, starts_of
 from training.study_runs import Kept, Variant, run_variant, table_by_set
 
@@ -104,7 +105,7 @@ def _study(
     keep_all_freed_memory()
     seeds: tuple[int, ...] = options.pop("seeds")
     only: tuple[str, ...] = options.pop("only")
-    settings = TrainSettings(**{**RECIPE, **options})
+    settings = settings_of({**RECIPE, **options}, {"epochs_fine": "--epochs"})
     if settings.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(settings.threads)  # read when TensorFlow is imported, which is later
     settings.out.mkdir(parents=True, exist_ok=True)
@@ -170,7 +171,7 @@ def main() -> None:
     """Short trainings that show what each part of the recipe does."""
 
 
-@main.command()
+@main.command(cls=TrainingCommand)
 @_options
 @_one_backbone
 @click.option("--leave-out", multiple=True, help="Source to measure on apart, which isn't learned from.")
@@ -179,7 +180,7 @@ def ablation(**options: Any) -> None:
     click.echo(table_by_set(_study("ablation", options, ablation_variants, run_variant)))
 
 
-@main.command()
+@main.command(cls=TrainingCommand)
 @_options
 @_one_backbone
 def sources(**options: Any) -> None:
@@ -187,7 +188,7 @@ def sources(**options: Any) -> None:
     click.echo(table_by_set(_study("sources", options, source_variants, run_variant)))
 
 
-@main.command()
+@main.command(cls=TrainingCommand)
 @_options
 @click.option(
     "--weights",

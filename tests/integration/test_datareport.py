@@ -107,3 +107,9 @@ def test_report_is_written_from_folders_alone(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "| val | drawn | CC0 | without_mask | 2 | 2 |" in result.stdout
     assert len(list((tmp_path / "out").glob("faces-*.png"))) == 6
+
+
+def test_folder_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["--data", str(tmp_path / "absent"), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: data folder {tmp_path / 'absent'}: not found")
