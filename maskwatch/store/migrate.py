@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, column, inspect, select, table, text
 
 from maskwatch.errors import StoreError
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["newest_version", "upgrade", "version_of"]
 
+_VERSIONS = "alembic_version"
+"""Alembic's table, of one row and one column."""
 _LOCK = 0x6D61736B
 """The number of PostgreSQL's advisory lock, so that two recorders that start together don't both make the tables."""
 
@@ -51,10 +53,14 @@ def upgrade(connection: Connection) -> None:
 
 
 def version_of(connection: Connection) -> str | None:
-    """Return the version of the tables, None when there are none."""
-    from alembic.migration import MigrationContext
+    """Return the version of the tables, None when there are none.
 
-    return MigrationContext.configure(connection).get_current_revision()
+    Alembic, which keeps it in a table of its own, would say the same; loading it takes 0.1 to 0.2 s.
+    """
+    if not inspect(connection).has_table(_VERSIONS):
+        return None
+    found = connection.execute(select(column("version_num")).select_from(table(_VERSIONS))).scalar_one_or_none()
+    return None if found is None else str(found)
 
 
 def newest_version() -> str:

@@ -49,6 +49,22 @@ def test_nothing_slow_is_imported_for_a_look() -> None:
     assert (done.returncode, done.stderr.strip()) == (0, "")
 
 
+def test_record_is_looked_at_without_loading_what_makes_it(tmp_path: Path) -> None:
+    with Store(f"sqlite:///{tmp_path}/record.db") as store:
+        store.upgrade()
+    code = (
+        "import sys\n"
+        "from maskwatch.checks import check_record\n"
+        "from maskwatch.settings import parse_settings\n"
+        "print(check_record(parse_settings(sys.argv[1], {})).text)\n"
+        "sys.exit('alembic' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, f"state_dir: '{tmp_path}'"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    assert newest_version() in done.stdout
+
+
 def test_models_of_the_configuration_are_looked_at_too(tmp_path: Path) -> None:
     broken = tmp_path / "models" / "mine"
     broken.mkdir(parents=True)
