@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
@@ -14,7 +15,7 @@ from maskwatch.broker.outbox import Outbox
 from maskwatch.errors import BrokerDown, QueueError, WireError
 from tests.support import wait_for
 
-WITHIN_S = 20
+WITHIN_S = 60
 
 
 class Queue:
@@ -83,12 +84,15 @@ def test_offers_that_meet_go_together_and_get_their_own_answers(meeting: Meeting
 
 
 def test_offer_that_waited_is_told_to_be_older(meeting: Meeting) -> None:
-    first, second = meeting.offer("a"), meeting.offer("b")
+    began_s = time.monotonic()
+    first = meeting.offer("a")
+    went_within_s = time.monotonic() - began_s
+    second = meeting.offer("b")
     threading.Event().wait(0.05)
     meeting.queue.may_answer.set()
     first.result(WITHIN_S), second.result(WITHIN_S)
     (a,), (b,) = meeting.queue.batches
-    assert a.age_s == pytest.approx(0.25, abs=0.04)
+    assert 0.25 <= a.age_s <= 0.25 + went_within_s
     assert b.age_s >= 0.3
 
 

@@ -15,6 +15,8 @@ from tests.support import wait_for
 from workers.models import NetworkModel, WorkerModels
 from workers.swap import ModelSwap
 
+WITHIN_S = 60
+
 
 def chosen(name: str, activation: str = "0" * 16) -> ActiveModel:
     return ActiveModel(name=name, version="1.0.0", manifest_sha256="0" * 64, activation=activation)
@@ -52,7 +54,7 @@ class FakeModels:
         self.may_go_on.set()
 
     def load(self, kind: ModelKind, model: ActiveModel | None) -> NetworkModel:
-        self.may_go_on.wait(10)
+        self.may_go_on.wait(WITHIN_S)
         name = model.name if model else f"shipped {kind}"
         self.loads.append(name)
         if name == "bad":
@@ -78,7 +80,7 @@ def swap(models: FakeModels, refused: list[ModelKind]) -> ModelSwap:
 
 
 def next_model(swap: ModelSwap) -> str:
-    return cast(str, wait_for(swap.step, 10, "a model is ready", every_s=0.001))
+    return cast(str, wait_for(swap.step, WITHIN_S, "a model is ready", every_s=0.001))
 
 
 def settled(swap: ModelSwap, condition: Callable[[], object]) -> None:
@@ -88,7 +90,7 @@ def settled(swap: ModelSwap, condition: Callable[[], object]) -> None:
         assert swap.step() is None
         return bool(condition())
 
-    wait_for(is_so, 10, "it has settled", every_s=0.001)
+    wait_for(is_so, WITHIN_S, "it has settled", every_s=0.001)
 
 
 def test_nothing_is_loaded_while_the_note_stays(swap: ModelSwap, models: FakeModels) -> None:
@@ -166,7 +168,10 @@ def test_note_is_looked_at_no_more_often_than_asked(models: FakeModels) -> None:
     assert models.loads == []
 
 
-def test_close_waits_for_a_load_that_is_nearly_done(swap: ModelSwap, models: FakeModels) -> None:
+def test_close_waits_for_a_load_that_is_nearly_done(
+    swap: ModelSwap, models: FakeModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.swap._CLOSE_WITHIN_S", WITHIN_S)
     models.store.write(Active(classifier=chosen("new")))
     assert swap.step() is None
     swap.close()

@@ -48,11 +48,11 @@ def test_watcher_of_all_wants_later_cameras_too() -> None:
 def test_close_wakes_who_waits_and_is_told_once() -> None:
     watcher, forgotten = a_watcher()
     results: list[object] = []
-    waiting = threading.Thread(target=lambda: results.append(watcher.take(30)))
+    waiting = threading.Thread(target=lambda: results.append(watcher.take(90)))
     waiting.start()
     watcher.close()
     watcher.close()
-    waiting.join(10)
+    waiting.join(60)
     assert results == [None]
     assert forgotten == [watcher]
     assert watcher.is_closed()
