@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from maskwatch.event_words import event_fields
 from maskwatch.events import Event
 from maskwatch.store import ComplianceRow
 from maskwatch.types import LABELS
@@ -63,27 +63,7 @@ def event_row(event: Event, zone: ZoneInfo, snapshot_url: str | None) -> dict[st
         zone: in which `time` is told.
         snapshot_url: where its picture is, or None.
     """
-    return {
-        "id": str(event.id),
-        "kind": event.kind.value,
-        "severity": event.severity.value,
-        "camera": event.camera,
-        "zone": event.zone,
-        "rule": event.rule,
-        "time": event.time_utc.astimezone(zone).isoformat(),
-        "time_utc": event.time_utc.astimezone(UTC).isoformat(),
-        "duration_s": None if event.duration_s is None else round(event.duration_s, 3),
-        "verdict": None if event.verdict is None else event.verdict.value,
-        "looks": event.looks,
-        "scores": {label.value: _rounded(score) for label, score in zip(LABELS, event.scores, strict=True)}
-        if event.scores
-        else None,
-        "people": event.people,
-        "track_id": event.track_id,
-        "epoch": event.epoch,
-        "note": event.note,
-        "snapshot": snapshot_url,
-    }
+    return {**event_fields(event, zone), "snapshot": snapshot_url}
 
 
 def events_csv(rows: Iterable[dict[str, Any]]) -> str:

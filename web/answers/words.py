@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 
+from maskwatch.event_words import event_words
 from maskwatch.events import Event
 from maskwatch.store import By, ComplianceRow
 from maskwatch.types import LABELS, EventKind, Severity, Verdict
@@ -72,11 +73,6 @@ SEVERITY_WORDS: Mapping[Severity, str] = {
     Severity.INFO: "for information",
     Severity.WARNING: "warning",
     Severity.CRITICAL: "critical",
-}
-
-_VIOLATION_WORDS: Mapping[Verdict | None, str] = {
-    Verdict.WITHOUT_MASK: "No mask",
-    Verdict.INCORRECT_MASK: "Mask worn wrongly",
 }
 
 
@@ -176,16 +172,13 @@ def hour_words(hour: int) -> str:
 
 def event_title(event: Event) -> str:
     """Say what happened."""
-    if event.kind is EventKind.CROWD:
-        return f"{event.people} people at once" if event.people is not None else "More people than allowed"
-    if event.kind is EventKind.CAMERA_OFFLINE:
-        return "Camera lost"
-    if event.kind is EventKind.CAMERA_ONLINE:
-        return "Camera back"
-    what = _VIOLATION_WORDS.get(event.verdict, "No proper mask")
+    words = event_words(event)
+    title = words[0].upper() + words[1:]
     if event.kind is EventKind.VIOLATION_STARTED:
-        return f"{what}: began"
-    return what if event.duration_s is None else f"{what} for {duration(event.duration_s)}"
+        return f"{title}: began"
+    if event.kind is EventKind.VIOLATION_ENDED and event.duration_s is not None:
+        return f"{title} for {duration(event.duration_s)}"
+    return title
 
 
 def evidence(event: Event) -> str:

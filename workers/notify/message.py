@@ -11,18 +11,14 @@ from typing import Any
 from uuid import uuid4
 
 from maskwatch.errors import WireError
+from maskwatch.event_words import event_fields, event_words
 from maskwatch.events import Event
-from maskwatch.types import LABELS, EventKind, Severity, Verdict
+from maskwatch.types import EventKind, Severity
 
 __all__ = ["TEST_KIND", "Message", "message_of", "trial_message"]
 
 TEST_KIND = "test"
 """In the place of an event's kind, and in the topic."""
-
-_WHAT: Mapping[Verdict | None, str] = {
-    Verdict.WITHOUT_MASK: "no mask",
-    Verdict.INCORRECT_MASK: "mask worn wrongly",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +89,7 @@ def message_of(event: Event, zone: tzinfo | None, jpeg: bytes | None) -> Message
     lines += [f"Zone: {event.zone}"] if event.zone else []
     lines += [f"Rule: {event.rule}, {event.severity.value}"] if event.rule else []
     lines += [f"Note: {event.note}"] if event.note else []
-    fields = {"title": title, "text": "\n".join(lines), **_fields(event, local)}
+    fields = {"title": title, "text": "\n".join(lines), **event_fields(event, zone)}
     return Message(str(event.id), title, "\n".join(lines), event.severity, fields, jpeg)
 
 
@@ -115,36 +111,7 @@ def trial_message(receiver: str, now_utc: datetime) -> Message:
 
 
 def _headline(event: Event) -> str:
-    if event.kind is EventKind.CROWD:
-        return f"{event.people} people at once" if event.people is not None else "more people than allowed"
-    if event.kind is EventKind.CAMERA_OFFLINE:
-        return "camera lost"
-    if event.kind is EventKind.CAMERA_ONLINE:
-        return "camera back"
-    what = _WHAT.get(event.verdict, "no proper mask")
-    if event.kind is EventKind.VIOLATION_STARTED:
-        return what
-    return f"{what}, over" if event.duration_s is None else f"{what}, over after {event.duration_s:.0f} s"
-
-
-def _fields(event: Event, local: datetime) -> dict[str, Any]:
-    """Return an event as `/api/v1/events` tells it, but for its picture's address."""
-    scores = {label.value: round(score, 4) for label, score in zip(LABELS, event.scores, strict=False)}
-    return {
-        "id": str(event.id),
-        "kind": event.kind.value,
-        "severity": event.severity.value,
-        "camera": event.camera,
-        "zone": event.zone,
-        "rule": event.rule,
-        "time": local.isoformat(),
-        "time_utc": event.time_utc.astimezone(UTC).isoformat(),
-        "duration_s": None if event.duration_s is None else round(event.duration_s, 3),
-        "verdict": None if event.verdict is None else event.verdict.value,
-        "looks": event.looks,
-        "scores": scores or None,
-        "people": event.people,
-        "track_id": event.track_id,
-        "epoch": event.epoch,
-        "note": event.note,
-    }
+    words = event_words(event)
+    if event.kind is not EventKind.VIOLATION_ENDED:
+        return words
+    return f"{words}, over" if event.duration_s is None else f"{words}, over after {event.duration_s:.0f} s"
