@@ -226,11 +226,12 @@ def _readable(job_id: str, fields: _Fields) -> JobView | None:
 def _view(job_id: str, fields: _Fields) -> JobView:
     made_at = _time(fields["made"])
     assert made_at is not None
+    state = JobState(fields["state"])
     return JobView(
         id=job_id,
         kind=JobKind(fields["kind"]),
         title=fields["title"],
-        state=JobState(fields["state"]),
+        state=state,
         progress=_read(fields.get("progress")),
         left_s=_read(fields.get("left")),
         made_at=made_at,
@@ -238,6 +239,7 @@ def _view(job_id: str, fields: _Fields) -> JobView:
         ended_at=_time(fields.get("ended")),
         reason=fields.get("reason", ""),
         attempts=int(fields.get("attempts", 0)),
+        is_cancelling=bool(fields.get("cancel")) and not state.is_over,
         results=tuple(JobResult(*one) for one in json.loads(fields.get("results", "[]"))),
         summary=json.loads(fields.get("summary", "{}")),
         spec=json.loads(fields["spec"]),

@@ -86,6 +86,7 @@ class JobView:
         ended_at: when it was over, or None.
         reason: one line: why it failed, with what to do, or what it waits for; else empty.
         attempts: how often it was begun.
+        is_cancelling: whether its end was asked for and hasn't come yet.
         results: what it has made.
         summary: figures of its kind, for people.
         spec: what was asked for.
@@ -102,6 +103,7 @@ class JobView:
     ended_at: datetime | None
     reason: str
     attempts: int
+    is_cancelling: bool = False
     results: tuple[JobResult, ...] = ()
     summary: Mapping[str, Any] = field(default_factory=dict)
     spec: Mapping[str, Any] = field(default_factory=dict)

@@ -76,9 +76,16 @@ def test_cancelling_one_that_waits_ends_it_and_one_that_runs_is_told(book: JobBo
     records.begin(running.id)
     assert book.cancel(waiting.id).state is JobState.CANCELLED
     assert records.begin(waiting.id) is None
-    assert book.cancel(running.id).state is JobState.RUNNING
+    ending = book.cancel(running.id)
+    assert (ending.state, ending.is_cancelling) == (JobState.RUNNING, True)
     assert records.is_cancelled(running.id)
     assert not records.progress(running.id, 0.5, None)
+    records.end(running.id, JobState.CANCELLED)
+    over = book.get(running.id)
+    assert over is not None
+    assert (over.state, over.is_cancelling) == (JobState.CANCELLED, False)
+    again = book.retry(running.id)
+    assert (again.state, again.is_cancelling) == (JobState.WAITING, False)
 
 
 def test_retry_lets_a_failed_job_wait_again(book: JobBook, records: JobRecords) -> None:

@@ -227,6 +227,24 @@ def test_job_is_cancelled_tried_again_and_deleted(site: JobSite) -> None:
         assert "no job has the id" in error_of(answer)
 
 
+def test_running_job_says_that_it_is_being_cancelled(site: JobSite, redis_client: redis.Redis) -> None:
+    job_id = begin(site.book, redis_client, "door.mp4", 0.4)
+    at = f"/api/v1/jobs/{job_id}"
+    assert site.client.get(at).json["cancelling"] is False  # type: ignore[index]
+    assert "Cancel</button>" in site.client.get(f"/jobs/{job_id}").text
+    site.book.cancel(job_id)
+    asked = site.client.get(at).json
+    assert isinstance(asked, dict)
+    assert (asked["state"], asked["cancelling"]) == ("running", True)
+    for page in (f"/jobs/{job_id}", "/jobs"):
+        text = site.client.get(page).text
+        assert re.search(r'<span class="words">cancelling\s*</span>', text)
+        assert '<progress max="100"' not in text
+        assert "Cancel</button>" not in text
+    JobRecords(redis_client).end(job_id, JobState.CANCELLED)
+    assert site.client.get(at).json["cancelling"] is False  # type: ignore[index]
+
+
 def test_result_comes_whole_and_in_parts(site: JobSite, redis_client: redis.Redis) -> None:
     job = done(site.book, redis_client, site.files, "door.mp4", RESULTS)
     url = f"/api/v1/jobs/{job.id}/results/annotated.mp4"

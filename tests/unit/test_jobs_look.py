@@ -45,6 +45,12 @@ def test_shape_changes_with_the_state_and_not_with_progress() -> None:
     assert job_look(replace(RUNNING, state=JobState.FAILED), BERLIN).shape != shape
 
 
+def test_job_whose_end_was_asked_for_says_so_until_it_has_come() -> None:
+    look = job_look(replace(RUNNING, is_cancelling=True), BERLIN)
+    assert (look.state, look.left) == ("cancelling", "")
+    assert look.shape != job_look(RUNNING, BERLIN).shape
+
+
 def test_summary_is_people_and_facts() -> None:
     summary = {
         "people": {"with_mask": 3, "unknown": 1, "without_mask": -1}, "frames": 1500, "seconds": 60.04, "ratio": 0.25,

@@ -101,14 +101,14 @@ def job_look(view: JobView, zone: tzinfo) -> JobLook:
         view: the job.
         zone: in which its times are told.
     """
-    is_running = view.state is JobState.RUNNING
+    is_going_on = view.state is JobState.RUNNING and not view.is_cancelling
     took_s = (view.ended_at - view.begun_at).total_seconds() if view.ended_at and view.begun_at else None
     return JobLook(
         view=view,
         kind=KIND_WORDS[view.kind],
-        state=STATE_WORDS[view.state],
+        state="cancelling" if view.is_cancelling else STATE_WORDS[view.state],
         percent=None if view.progress is None else min(max(int(100 * view.progress), 0), 100),
-        left=f"about {duration(max(view.left_s, 1))} left" if is_running and view.left_s is not None else "",
+        left=f"about {duration(max(view.left_s, 1))} left" if is_going_on and view.left_s is not None else "",
         took=duration(max(took_s, 0)) if took_s is not None else "",
         made_at=view.made_at.astimezone(zone),
         begun_at=view.begun_at.astimezone(zone) if view.begun_at else None,
@@ -118,7 +118,7 @@ def job_look(view: JobView, zone: tzinfo) -> JobLook:
         facts=_facts(view),
         wishes=_wishes(view),
         problems=_problems(view),
-        shape=f"{view.id}:{view.state.value}:{view.attempts}:{len(view.results)}",
+        shape=f"{view.id}:{view.state.value}:{view.is_cancelling:d}:{view.attempts}:{len(view.results)}",
     )
 
 

@@ -143,6 +143,7 @@ def schemas() -> Json:
         "kind": _KIND,
         "title": TEXT,
         "state": _STATE,
+        "cancelling": {"type": "boolean", "description": "its end was asked for and comes within seconds"},
         "progress": {"type": ["number", "null"], "description": "0..1; null where nobody can tell"},
         "left_s": {"type": ["number", "null"], "description": "seconds that it probably takes yet"},
         "made_at": {**TEXT, "format": "date-time"},

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from maskwatch.errors import QueueError
 from maskwatch.jobs.spec import DETECTORS, MOST_EVERY
-from maskwatch.jobs.types import JobKind, JobState
+from maskwatch.jobs.types import JobKind, JobState, JobView
 from maskwatch.types import Profile
 from web.answers.span import AskedWrong
 from web.jobs.api import act, find_jobs, job_from_name
@@ -72,7 +72,7 @@ def job_page(job_id: str) -> str:
     view = find_job(job_id)
     look = job_look(view, site().zone)
     every_ms = 0 if view.state.is_over else _BUSY_MS
-    return render_template("job.html", job=look, here="/jobs", every_ms=every_ms, may=_may(view.state))
+    return render_template("job.html", job=look, here="/jobs", every_ms=every_ms, may=_may(view))
 
 
 @jobs_pages.post("/<job_id>/<action>")
@@ -121,7 +121,7 @@ def _list_page(problem: str = "") -> str:
     )
 
 
-def _may(state: JobState) -> list[str]:
-    if state in (JobState.WAITING, JobState.RUNNING):
-        return ["cancel"]
-    return ["delete"] if state is JobState.DONE else ["retry", "delete"]
+def _may(view: JobView) -> list[str]:
+    if not view.state.is_over:
+        return [] if view.is_cancelling else ["cancel"]
+    return ["delete"] if view.state is JobState.DONE else ["retry", "delete"]

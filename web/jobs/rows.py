@@ -19,6 +19,7 @@ def job_row(view: JobView) -> dict[str, Any]:
         "kind": view.kind.value,
         "title": view.title,
         "state": view.state.value,
+        "cancelling": view.is_cancelling,
         "progress": view.progress,
         "left_s": view.left_s,
         "made_at": view.made_at.isoformat(),
