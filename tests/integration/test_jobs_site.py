@@ -182,6 +182,15 @@ def test_what_is_elsewhere_or_missing_is_refused_alike(site: JobSite, path: obje
     assert site.book.list() == []
 
 
+@pytest.mark.parametrize(
+    "body", [b"", b"nope", b"\xff\xfe", b'{"path":', b"[" * 60_000, b'{"every":' * 6000, b'{"every": ' + b"9" * 9000]
+)
+def test_what_is_no_json_is_refused_with_an_example(site: JobSite, body: bytes) -> None:
+    answer = site.client.post("/api/v1/jobs", data=body, content_type="application/json")
+    assert answer.status_code == 400
+    assert '{"path": "door.mp4"}' in error_of(answer)
+
+
 def test_name_without_an_allowed_folder_is_refused(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
     with job_site(redis_url, tmp_path, redis_client) as site:
         answer = site.client.post("/api/v1/jobs", json={"path": "lobby.mp4"})

@@ -82,6 +82,7 @@ def test_a_time_in_the_repeated_hour_may_lie_before_one_with_the_same_clock() ->
         ("2026-11-09T08:00:00 01:00", None, "write \\+ as %2B"),
         ("9999-12-31", "9999-12-31", "^to: expected a day"),
         ("0001-01-01T00:00+14:00", None, "^from: expected"),
+        ("0001-01-01", "0001-01-02", "^from: expected a day"),
         ("-9999d", None, "^from: expected at most 1100 days"),
         ("\x00\x1b[2J" + "x" * 500, None, r"received '\\x00\\x1b\[2Jx+\.\.\.'$"),
     ],

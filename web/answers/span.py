@@ -145,9 +145,10 @@ def _instant(where: str, text: str, zone: ZoneInfo, today: date, *, is_end: bool
     day = _day(where, text, today)
     try:
         if day is not None:
-            return datetime.combine(day + timedelta(days=1) if is_end else day, time(), zone)
-        found = datetime.fromisoformat(text)
-        found = found.replace(tzinfo=zone) if found.tzinfo is None else found.astimezone(zone)
+            found = datetime.combine(day + timedelta(days=1) if is_end else day, time(), zone)
+        else:
+            found = datetime.fromisoformat(text)
+            found = found.replace(tzinfo=zone) if found.tzinfo is None else found.astimezone(zone)
         found.astimezone(UTC)
     except (ValueError, OverflowError):
         raise _wrong(where, text) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -39,9 +40,7 @@ _ACTIONS: dict[str, Callable[[JobDesk, str], object]] = {
 def submit() -> tuple[Response, int]:
     """Take an upload, or the name of what is there already."""
     if request.mimetype == "application/json":
-        asked = request.get_json()
-        if not isinstance(asked, dict):
-            raise AskedWrong('expected an object such as {"path": "door.mp4"}')
+        asked = _object_of_body()
         refuse_unknown(asked, ("path", *WISHES))
         view = job_from_name(desk(), str(asked.get("path") or ""), asked)
     else:
@@ -146,6 +145,16 @@ def act(action: str, job_id: str) -> None:
         _ACTIONS[action](desk(), job_id)
     except JobError as error:
         raise Conflict(str(error)) from None
+
+
+def _object_of_body() -> dict[str, Any]:
+    try:
+        asked = json.loads(request.get_data())
+    except (ValueError, RecursionError):  # the latter from brackets within brackets within brackets
+        asked = None
+    if not isinstance(asked, dict):
+        raise AskedWrong('the body: expected a JSON object such as {"path": "door.mp4"}')
+    return asked
 
 
 def _limit(text: str) -> int:
