@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -41,12 +42,14 @@ def connect(url: str, *, blocking: bool = False) -> redis.Redis:
         QueueError: if the URL can't be understood.
     """
     timeout_s = _ANSWER_TIMEOUT_S + (LONGEST_WAIT_S if blocking else 0.0)
+    # redis-py's connection to a socket in the file system doesn't know the word.
+    keepalive: dict[str, Any] = {} if url.startswith("unix://") else {"socket_keepalive": True}
     try:
         return redis.Redis.from_url(
             url,
             socket_timeout=timeout_s,
             socket_connect_timeout=_CONNECT_TIMEOUT_S,
-            socket_keepalive=True,
+            **keepalive,
             retry=Retry(NoBackoff(), 0),
             retry_on_timeout=False,
             retry_on_error=[],
