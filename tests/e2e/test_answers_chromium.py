@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
 from maskwatch.blobs import BlobStore
 from maskwatch.store import Store
-from tests.e2e.test_wall_chromium import SWITCHES
 from tests.support import requires_debian
 from tests.support_answers import BERLIN, some_weeks
+from tests.support_browser import page_of
 from tests.support_bus import jpeg_of
 from tests.support_feed import picture
 from tests.support_redis import redis_server
@@ -48,30 +45,6 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     settings = {"MASKWATCH_STATE_DIR": str(folder), "MASKWATCH_WEB__TIMEZONE": "Europe/Berlin"}
     with redis_server() as url, site_process(url, folder / "web.log", settings) as (port, _process):
         yield port
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    requires_debian("chromium")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def page_of(browser: Browser, width: int = 1280, **wishes: Any) -> Iterator[Page]:
-    """Give a page, and fail on anything that its console calls an error, a breach of the security policy included."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, **wishes)
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    faults: list[str] = []
-    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-    try:
-        yield page
-        assert faults == []
-    finally:
-        context.close()
 
 
 def test_question_is_asked_and_answered_without_scripts(port: int, browser: Browser) -> None:

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
-from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, expect
 
 from maskwatch.blobs import BlobStore
 from maskwatch.broker.connect import connect
 from maskwatch.jobs import JobBook, JobKind, JobResult, JobState
 from maskwatch.jobs.records import JobRecords
-from tests.e2e.test_wall_chromium import SWITCHES
 from tests.support import requires_debian
+from tests.support_browser import WAIT_MS, page_of
 from tests.support_jobs import face_film, jobs_environ, started_jobs
 from tests.support_jobsite import CSV, PEOPLE, begin, done, h264_film
 from tests.support_redis import redis_server
 from tests.support_site import site_process
 
 pytestmark = pytest.mark.timeout(300)
-
-WAIT_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -54,33 +49,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             yield Running(
                 f"http://127.0.0.1:{port}", url, folder, client, JobBook(client, files), files, folder / "door.mp4"
             )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    requires_debian("chromium")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=[*SWITCHES, "--autoplay-policy=no-user-gesture-required"]
-        )
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def page_of(browser: Browser, width: int = 1280, allowed: str = "", **wishes: Any) -> Iterator[Page]:
-    """Give a page, and fail on what its console calls an error, unless that holds the allowed text."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, **wishes)
-    page = context.new_page()
-    page.set_default_timeout(WAIT_MS)
-    faults: list[str] = []
-    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    try:
-        yield page
-        assert [fault for fault in faults if not allowed or allowed not in fault] == []
-    finally:
-        context.close()
 
 
 def finished(site: Running) -> str:
@@ -150,9 +118,9 @@ def test_upload_shows_its_job_whose_progress_moves_without_reloading(site: Runni
         page.evaluate("window.stays = true")
         records = JobRecords(site.client)
         assert records.begin(job_id) is not None
-        expect(page.locator(".badge .words")).to_contain_text("running", timeout=WAIT_MS)
+        expect(page.locator(".badge .words")).to_contain_text("running")
         assert records.progress(job_id, 0.42, 75)
-        expect(page.locator(".badge .words")).to_contain_text("42", timeout=WAIT_MS)
+        expect(page.locator(".badge .words")).to_contain_text("42")
         expect(page.locator(".left")).to_contain_text("about 75 s left")
         site.files.put(f"job-{job_id}-a", site.film.read_bytes())
         result = JobResult("annotated.mp4", f"job-{job_id}-a", "video/mp4", site.film.stat().st_size)
@@ -172,10 +140,10 @@ def test_list_moves_without_reloading(site: Running, browser: Browser) -> None:
         page.evaluate("window.stays = true")
         page.focus(f"[data-job='{job_id}'] a")
         assert JobRecords(site.client).progress(job_id, 0.77, 60)
-        expect(row).to_contain_text("77", timeout=WAIT_MS)
+        expect(row).to_contain_text("77")
         assert page.evaluate("document.activeElement.textContent") == "walk.mp4"
         JobRecords(site.client).end(job_id, JobState.FAILED, reason="walk.mp4: cut off; upload it again")
-        expect(row).to_contain_text("cut off; upload it again", timeout=WAIT_MS)
+        expect(row).to_contain_text("cut off; upload it again")
         assert page.evaluate("window.stays") is True
 
 
@@ -205,7 +173,7 @@ def test_refusal_of_the_server_is_shown(site: Running, browser: Browser) -> None
         file = FilePayload(name="long.mp4", mimeType="video/mp4", buffer=bytes(40 << 20))
         page.set_input_files("input[name=file]", [file])
         page.click("#upload button[type=submit]")
-        expect(page.locator("#problem")).to_contain_text("the file is too large: 40.0 MB", timeout=WAIT_MS)
+        expect(page.locator("#problem")).to_contain_text("the file is too large: 40.0 MB")
         assert page.locator("#upload button[type=submit]").is_enabled()
 
 
@@ -237,7 +205,7 @@ def test_page_without_scripts_asks_again_by_itself(site: Running, browser: Brows
         page.goto(f"{site.url}/jobs/{job_id}")
         expect(page.locator(".badge .words")).to_contain_text("20")
         assert JobRecords(site.client).progress(job_id, 0.6, 50)
-        expect(page.locator(".badge .words")).to_contain_text("60", timeout=WAIT_MS)
+        expect(page.locator(".badge .words")).to_contain_text("60")
     JobRecords(site.client).end(job_id, JobState.CANCELLED)
 
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from maskwatch.broker.connect import connect
 from tests.support import requires_debian, wait_for
+from tests.support_browser import WAIT_MS
 from tests.support_feed import Feeder
 from tests.support_login import PASSWORD, TOKEN
 from tests.support_redis import redis_server
 from tests.support_site import ask, site_process
-
-SWITCHES = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -42,14 +37,19 @@ def site(tmp_path: Path, more: Mapping[str, str] | None = None) -> Iterator[str]
         feeder.stop()
 
 
-@contextmanager
-def browser() -> Iterator[BrowserContext]:
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
-        try:
-            yield chromium.new_context(viewport={"width": 1280, "height": 800})
-        finally:
-            chromium.close()
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One site for the tests that only visit it."""
+    with site(tmp_path_factory.mktemp("site")) as address:
+        yield address
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A person's browser, which has been nowhere yet."""
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        context.set_default_timeout(WAIT_MS)
+        yield context
 
 
 def log_in(page: Page, password: str = PASSWORD) -> None:
@@ -61,75 +61,65 @@ def frames(page: Page) -> int:
     return int(page.evaluate("() => Number(document.querySelector('.tile')?.dataset.frames ?? 0)"))
 
 
-def test_person_logs_in_looks_and_logs_out(tmp_path: Path) -> None:
-    requires_debian("chromium")
-    with site(tmp_path) as address, browser() as context:
-        page = context.new_page()
-        page.goto(f"{address}/events?from=-1d&camera=lobby")
-        assert page.url.startswith(f"{address}/login?next=")
-        assert page.locator(":focus").get_attribute("id") == "password"
-        page.screenshot(path=str(tmp_path / "login.png"))
-        log_in(page, "wrong-password")
-        page.locator("#problem", has_text="not the password").wait_for(timeout=20_000)
-        page.screenshot(path=str(tmp_path / "refused.png"))
-        log_in(page)
-        page.wait_for_url(f"{address}/events?from=-1d&camera=lobby")
-        page.screenshot(path=str(tmp_path / "events.png"))
+def test_person_logs_in_looks_and_logs_out(address: str, context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto(f"{address}/events?from=-1d&camera=lobby")
+    assert page.url.startswith(f"{address}/login?next=")
+    assert page.locator(":focus").get_attribute("id") == "password"
+    log_in(page, "wrong-password")
+    page.locator("#problem", has_text="not the password").wait_for()
+    log_in(page)
+    page.wait_for_url(f"{address}/events?from=-1d&camera=lobby")
 
-        page.goto(f"{address}/")
-        wait_for(lambda: frames(page) > 3, 60, "moving pictures behind the login")
-        page.screenshot(path=str(tmp_path / "wall.png"))
-        other = context.new_page()
-        other.goto(f"{address}/cameras/yard")
-        wait_for(lambda: frames(other) > 3, 60, "a camera's page with the same session")
-        kept = context.cookies()
-        assert all(cookie.get("httpOnly") and cookie.get("sameSite") == "Lax" for cookie in kept)
-        assert page.evaluate("() => document.cookie") == ""
+    page.goto(f"{address}/")
+    wait_for(lambda: frames(page) > 3, 60, "moving pictures behind the login")
+    other = context.new_page()
+    other.goto(f"{address}/cameras/yard")
+    wait_for(lambda: frames(other) > 3, 60, "a camera's page with the same session")
+    kept = context.cookies()
+    assert all(cookie.get("httpOnly") and cookie.get("sameSite") == "Lax" for cookie in kept)
+    assert page.evaluate("() => document.cookie") == ""
 
-        page.click("text=Log out")
-        page.wait_for_url(f"{address}/login")
-        other.wait_for_url(f"{address}/login?next=%2Fcameras%2Fyard", timeout=60_000)
-        context.add_cookies(kept)  # type: ignore[arg-type]  # what cookies() gives is what add_cookies() takes
-        page.goto(f"{address}/")
-        assert page.url == f"{address}/login"
-        other.reload()
-        log_in(other)
-        other.wait_for_url(f"{address}/cameras/yard")
+    page.click("text=Log out")
+    page.wait_for_url(f"{address}/login")
+    other.wait_for_url(f"{address}/login?next=%2Fcameras%2Fyard")
+    context.add_cookies(kept)  # type: ignore[arg-type]  # what cookies() gives is what add_cookies() takes
+    page.goto(f"{address}/")
+    assert page.url == f"{address}/login"
+    other.reload()
+    log_in(other)
+    other.wait_for_url(f"{address}/cameras/yard")
 
 
-def test_form_of_another_site_logs_nobody_out(tmp_path: Path) -> None:
-    requires_debian("chromium")
-    with site(tmp_path) as address, browser() as context:
-        page = context.new_page()
-        page.goto(f"{address}/login")
-        log_in(page)
-        page.wait_for_url(f"{address}/")
-        evil = context.new_page()
-        evil.route("http://evil.test/", lambda route: route.fulfill(content_type="text/html", body=forged(address)))
-        evil.goto("http://evil.test/")
-        with evil.expect_response(f"{address}/logout") as caught:
-            evil.click("button")
-        assert caught.value.status == 401  # the browser keeps the cookie to itself; with it, this would be a 403
-        page.reload()
-        assert page.url == f"{address}/"
+def test_form_of_another_site_logs_nobody_out(address: str, context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto(f"{address}/login")
+    log_in(page)
+    page.wait_for_url(f"{address}/")
+    evil = context.new_page()
+    evil.route("http://evil.test/", lambda route: route.fulfill(content_type="text/html", body=forged(address)))
+    evil.goto("http://evil.test/")
+    with evil.expect_response(f"{address}/logout") as caught:
+        evil.click("button")
+    assert caught.value.status == 401  # the browser keeps the cookie to itself; with it, this would be a 403
+    page.reload()
+    assert page.url == f"{address}/"
 
 
 def forged(address: str) -> str:
     return f'<form method="post" action="{address}/logout"><button>win a prize</button></form>'
 
 
-def test_restarted_site_knows_its_visitors(tmp_path: Path) -> None:
-    requires_debian("chromium")
+def test_restarted_site_knows_its_visitors(tmp_path: Path, context: BrowserContext) -> None:
     kept = []
-    with browser() as context:
-        for attempt in range(2):
-            with site(tmp_path) as address:
-                page = context.new_page()
-                page.goto(f"{address}/compliance")
-                if not attempt:
-                    log_in(page)
-                page.wait_for_url(f"{address}/compliance")
-                kept.append({cookie["name"] for cookie in context.cookies() if "name" in cookie})
+    for attempt in range(2):
+        with site(tmp_path) as address:
+            page = context.new_page()
+            page.goto(f"{address}/compliance")
+            if not attempt:
+                log_in(page)
+            page.wait_for_url(f"{address}/compliance")
+            kept.append({cookie["name"] for cookie in context.cookies() if "name" in cookie})
     assert kept[0] == kept[1]
 
 
