@@ -33,5 +33,6 @@ def answers(source: Source, timeout_s: float = _TIMEOUT_S) -> bool:
             host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
             connection.sendall(f"OPTIONS rtsp://{host}/ RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode())
             return bool(connection.recv(1))
-    except OSError:
+    except (OSError, UnicodeError):
+        # A name with an empty or an overlong part is no host: the codec of host names says so in its own way.
         return False
