@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Iterator
@@ -357,6 +358,33 @@ def test_wrong_form_of_a_browser_shows_the_page_again_with_the_reason(site: JobS
     named = site.client.post("/jobs/named", data={"csrf_token": token, "path": "/etc/passwd"}, headers=OURS)
     assert named.status_code == 400
     assert "no file or folder of this name" in named.text
+    assert 'name="path" value="/etc/passwd"' in named.text
+    for page in (answer, named):
+        assert asks_anew(site, page) == "/jobs"
+
+
+def test_pages_ask_anew_for_what_they_show(site: JobSite, redis_client: redis.Redis) -> None:
+    job_id = begin(site.book, redis_client, "running.mp4")
+    for path in ("/jobs", "/jobs?state=running&kind=video", f"/jobs/{job_id}"):
+        assert asks_anew(site, site.client.get(path)) == path
+
+
+def asks_anew(site: JobSite, page: TestResponse) -> str:
+    """Return the address from which a page's script renews it, which has to have the same part in it."""
+    found = re.search(r'data-from="([^"]+)"', page.text)
+    assert found is not None
+    address = html.unescape(found[1])
+    assert "data-live" in site.client.get(address).text
+    return address
+
+
+def test_pages_of_jobs_name_the_time_zone_of_their_times(
+    redis_url: str, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    with job_site(redis_url, tmp_path, redis_client, web="{timezone: Asia/Tokyo}") as site:
+        job_id = begin(site.book, redis_client, "running.mp4")
+        for path in ("/jobs", f"/jobs/{job_id}"):
+            assert "Asia/Tokyo" in site.client.get(path).text
 
 
 def test_named_form_begins_a_job(site: JobSite) -> None:

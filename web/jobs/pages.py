@@ -62,7 +62,7 @@ def named() -> Response | tuple[str, int]:
         refuse_unknown(request.form, ("path", "csrf_token", *WISHES))
         view = job_from_name(desk(), request.form.get("path", ""), request.form.to_dict())
     except (AskedWrong, HTTPException) as error:
-        return _list_with(error)
+        return _list_with(error, request.form.get("path", ""))
     return redirect(url_for("jobs.job_page", job_id=view.id), 303)
 
 
@@ -72,7 +72,7 @@ def job_page(job_id: str) -> str:
     view = find_job(job_id)
     look = job_look(view, site().zone)
     every_ms = 0 if view.state.is_over else _BUSY_MS
-    return render_template("job.html", job=look, here="/jobs", every_ms=every_ms, may=_may(view))
+    return render_template("job.html", job=look, here="/jobs", every_ms=every_ms, may=_may(view), zone=site().zone.key)
 
 
 @jobs_pages.post("/<job_id>/<action>")
@@ -84,13 +84,13 @@ def do(job_id: str, action: str) -> Response:
     return redirect(url_for("jobs.job_page", job_id=job_id), 303)
 
 
-def _list_with(error: AskedWrong | HTTPException) -> tuple[str, int]:
-    """Show the list and why a form wasn't taken."""
+def _list_with(error: AskedWrong | HTTPException, path: str = "") -> tuple[str, int]:
+    """Show the list and why a form wasn't taken, with the path that was written into it."""
     wrong = error if isinstance(error, HTTPException) else BadRequest(str(error))
-    return _list_page(wrong.description or wrong.name), wrong.code or BadRequest.code
+    return _list_page(wrong.description or wrong.name, path), wrong.code or BadRequest.code
 
 
-def _list_page(problem: str = "") -> str:
+def _list_page(problem: str = "", path: str = "") -> str:
     state = one_of("state", request.args.get("state", ""), JobState)
     kind = one_of("kind", request.args.get("kind", ""), JobKind)
     kinds = (kind,) if kind is not None else None if state is not None else _USUAL
@@ -107,7 +107,11 @@ def _list_page(problem: str = "") -> str:
         tabs=[(query, words, (state, kind) == chosen) for query, words, chosen in _TABS],
         is_cut=len(views) == _MOST_SHOWN,
         every_ms=_BUSY_MS if is_busy else _IDLE_MS,
+        # A form that was refused is shown at the form's address, which can't be asked again.
+        list_url=url_for("jobs.list_page", state=state, kind=kind),
+        zone=site().zone.key,
         problem=problem,
+        path=path,
         missing=missing,
         most_bytes=at.most_bytes,
         most_mb=at.most_bytes >> 20,

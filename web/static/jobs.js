@@ -26,13 +26,14 @@ function show(fresh) {
 }
 
 async function refresh() {
+  const from = live().dataset.from; // Not this address: the page of a form that was refused has the form's.
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10000) });
+    const answer = await fetch(from, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10000) });
     if (answer.status === 404) return location.assign("/jobs");
     if (!answer.ok) throw new Error(`the site answered ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("[data-live]");
-    if (!fresh) return location.reload(); // a log-in that has ended leads elsewhere
+    if (!fresh) return location.assign(from); // a log-in that has ended leads elsewhere
     show(document.adoptNode(fresh));
     showBanner("");
     failures = 0;
