@@ -26,7 +26,7 @@ from workers.track import TrackOptions
 from workers.verdict import VerdictOptions
 from workers.window import Window
 
-__all__ = ["SINGLE_LOOK", "Detect", "DetectSettings", "film_fps", "timeline_facts"]
+__all__ = ["SINGLE_LOOK", "Detect", "DetectSettings", "film_fps", "timeline_facts", "write_picture"]
 
 SINGLE_LOOK = PipelineOptions(
     track=TrackOptions(confirm_hits=1, confirm_s=0.0, confirm_px=0.0), verdict=VerdictOptions(least_looks=1, lead=1.0)
@@ -123,7 +123,7 @@ class Detect:
                 timeline.add(result, 0.0)
                 timeline.finish(finding)
             path = self._settings.out / f"{stem}.annotated.jpg"
-            _write(path, encode_jpeg(frame_bgr, _ANNOTATED_QUALITY))
+            write_picture(path, encode_jpeg(frame_bgr, _ANNOTATED_QUALITY))
             finding.files = [str(path), str(timeline.json_path), str(timeline.csv_path)]
         self._show(frame_bgr, wait=True)
 
@@ -226,8 +226,23 @@ class _VideoRun:
         self.film: Film | None = None
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_picture(path: Path, data: bytes) -> None:
+    """Write a file, or leave none behind.
+
+    Args:
+        path: of the file; replaced if it is there.
+        data: all of it.
+
+    Raises:
+        SourceError: if it can't be written.
+    """
     try:
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            try:
+                file.write(data)
+                file.flush()
+            except OSError:
+                path.unlink()  # half a picture would look like one
+                raise
     except OSError as error:
         raise SourceError(f"{path}: can't be written: {error.strerror}") from error

@@ -6,7 +6,8 @@ import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -130,12 +131,14 @@ class Timeline:
             self._json = self.json_path.open(mode, encoding="utf-8")
             self._csv = self.csv_path.open(mode, encoding="utf-8", newline="")
         except OSError as error:
-            raise SourceError(f"{error.filename}: can't be written: {error.strerror}") from error
+            raise _failed(error.filename, error) from error
         self._rows = csv.writer(self._csv, lineterminator="\n")
         self._frames = at.frames if at is not None else 0
         if at is None:
-            self._rows.writerow(CSV_COLUMNS)
-            self._json.write(json.dumps(about, indent=1)[:-2] + ',\n "frames": [')
+            with _writing(self.csv_path):
+                self._rows.writerow(CSV_COLUMNS)
+            with _writing(self.json_path):
+                self._json.write(json.dumps(about, indent=1)[:-2] + ',\n "frames": [')
 
     def mark(self) -> TimelineMark:
         """Bring all that was added to the disk and return how far that is.
@@ -143,48 +146,80 @@ class Timeline:
         Raises:
             SourceError: if it can't be written.
         """
-        try:
-            for file in (self._json, self._csv):
+        lengths = []
+        for path, file in ((self.json_path, self._json), (self.csv_path, self._csv)):
+            with _writing(path):
                 file.flush()
                 os.fsync(file.fileno())
-            lengths = [os.fstat(file.fileno()).st_size for file in (self._json, self._csv)]
-        except OSError as error:
-            raise SourceError(f"{self.json_path}: can't be written: {error.strerror}") from error
+                lengths.append(os.fstat(file.fileno()).st_size)
         return TimelineMark(self._frames, *lengths)
 
     def add(self, result: FrameResult, time_s: float) -> None:
-        """Append one frame."""
+        """Append one frame.
+
+        Raises:
+            SourceError: if it can't be written, e.g. because the disk is full.
+        """
         people = [person_as_dict(person, result.size_wh) for person in result.people]
         frame: dict[str, Any] = {"frame": self._frames, "time_s": round(time_s, 3), "people": people}
         if result.status is not FrameStatus.OK:
             frame |= {"status": result.status.value, "note": result.note}
-        self._json.write(("," if self._frames else "") + "\n  " + json.dumps(frame))
+        with _writing(self.json_path):
+            self._json.write(("," if self._frames else "") + "\n  " + json.dumps(frame))
         for person, row in zip(result.people, people, strict=True):
             probability = round(max(person.probabilities), 4) if person.probabilities else ""
-            self._rows.writerow([
-                frame["time_s"], self._frames, person.track_id, *row["box_xyxy"], row["label"] or "", row["verdict"],
-                probability, int(person.seen),
-            ])  # fmt: skip
+            with _writing(self.csv_path):
+                self._rows.writerow([
+                    frame["time_s"], self._frames, person.track_id, *row["box_xyxy"], row["label"] or "",
+                    row["verdict"], probability, int(person.seen),
+                ])  # fmt: skip
         self._frames += 1
 
     def finish(self, finding: Finding) -> None:
-        """Write what is known at the end, and close."""
-        self._json.write("\n ],\n")
-        self._json.write(
-            f' "summary": {json.dumps(finding.summary())},\n "error": {json.dumps(finding.error or None)}\n}}\n'
-        )
+        """Write what is known at the end, and close.
+
+        Raises:
+            SourceError: if it can't be written.
+        """
+        with _writing(self.json_path):
+            self._json.write("\n ],\n")
+            self._json.write(
+                f' "summary": {json.dumps(finding.summary())},\n "error": {json.dumps(finding.error or None)}\n}}\n'
+            )
         self.close()
 
     def close(self) -> None:
-        """Close both files; repeated calls change nothing."""
-        self._json.close()
-        self._csv.close()
+        """Close both files; repeated calls change nothing.
+
+        Raises:
+            SourceError: if what was added last can't be written.
+        """
+        try:
+            with _writing(self.json_path):
+                self._json.close()
+        finally:
+            with _writing(self.csv_path):
+                self._csv.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
+        # What went wrong first is told, not that the end of these files is missing as well.
+        with suppress(SourceError) if error is not None else nullcontext():
+            self.close()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
+def _failed(path: Path | str, error: OSError) -> SourceError:
+    return SourceError(f"{path}: can't be written: {error.strerror}")
 
 
 def about(one: Input, **settings: str | float | int | None) -> dict[str, Any]:
