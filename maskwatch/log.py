@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -13,6 +14,24 @@ from maskwatch.settings.model import LogSettings
 from maskwatch.settings.source import scrub
 
 __all__ = ["configure"]
+
+
+class _Unfailing:
+    """A stream that raises nothing: a full disk or a closed pipe behind stderr mustn't stop a camera or a worker.
+
+    What can't be written is lost; lines come again once there is room.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def configure(settings: LogSettings, service: str, stream: TextIO | None = None) -> None:
@@ -41,7 +60,7 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
         processors=[*shared, _scrub_values, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         # One write a line: several processes share stderr, and what is written in parts gets mixed up.
-        logger_factory=structlog.WriteLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unfailing(out))),
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.clear_contextvars()
