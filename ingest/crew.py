@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -22,6 +23,9 @@ _LOST_S = 10.0
 
 _RECLAIM_S = 6.0
 """After the start: what the book has under this name by then is of the process that was killed before."""
+
+_RENEW_S = 1.0
+"""While sources close; a hold lasts for 5 s."""
 
 _TUNABLE = frozenset({"width", "fps", "motion", "detector", "profile", "on", "timeout_s", "zones", "rules", "privacy"})
 """Settings that take effect without opening the source again."""
@@ -124,38 +128,42 @@ class Crew:
         for camera in self._all():
             self._publish(camera)
 
-    def close_all(self, give_up_s: float) -> bool:
-        """Close every source, then give every camera back.
+    def close_sources(self, give_up_s: float) -> bool:
+        """Close every source; the cameras are held on to as long as Redis answers.
 
         Args:
-            give_up_s: how long to wait for the sources; cameras are given back even if one still hangs.
+            give_up_s: how long to wait for them.
 
         Returns:
             Whether every thread has ended.
         """
         for camera in self._all():
             camera.request_stop()
-        ends_s, renewed_s = time.monotonic() + give_up_s, time.monotonic()
+        now_s = time.monotonic()
+        ends_s, renew_at_s = now_s + give_up_s, now_s + _RENEW_S
         while any(camera.is_alive for camera in self._all()) and (now_s := time.monotonic()) < ends_s:
-            if now_s - renewed_s > 1.0:
-                renewed_s = now_s
-                self._try(self._renew)
+            if now_s >= renew_at_s:
+                renew_at_s = now_s + _RENEW_S if self._has_renewed() else math.inf
             time.sleep(0.05)
-        is_clean = not any(camera.is_alive for camera in self._all())
+        return not any(camera.is_alive for camera in self._all())
+
+    def give_back(self) -> None:
+        """Give every camera back, even one whose source still hangs, and take leave of the other ingest processes.
+
+        Raises:
+            QueueError: if Redis can't be reached or answers an error; the holds run out by themselves then.
+        """
         for camera in self._all():
-            if not self._try(lambda camera=camera: self._book.release(camera.hold)):  # type: ignore[misc]
-                break
-        self._try(lambda: self._book.leave(self._name))
-        return is_clean
+            self._book.release(camera.hold)
+        self._book.leave(self._name)
 
     def _all(self) -> list[Camera]:
         return [*self._cameras.values(), *self._closing.values()]
 
-    def _try(self, action: Callable[[], None]) -> bool:
+    def _has_renewed(self) -> bool:
         try:
-            action()
-        except QueueError as error:
-            self._log.warning("broker.unreachable_at_end", error=str(error))
+            self._renew()
+        except QueueError:
             return False
         return True
 

@@ -57,6 +57,7 @@ class FakeBook:
         self.known: dict[str, CameraInfo] = {}
         self.living = ["me"]
         self.epochs = 0
+        self.renewals = 0
         self.is_down = False
 
     def register(self, infos: Sequence[CameraInfo]) -> None:
@@ -84,6 +85,9 @@ class FakeBook:
         return self.held[camera]
 
     def renew(self, holds: Sequence[Hold]) -> list[bool]:
+        self.renewals += 1
+        if self.is_down:
+            raise BrokerDown("away")
         return [self.held.get(hold.camera) == hold for hold in holds]
 
     def new_epoch(self, hold: Hold) -> Hold | None:
@@ -226,14 +230,26 @@ def test_change_of_state_is_published_at_once(scene: Scene) -> None:
 def test_end_closes_all_sources_before_anything_is_given_back(scene: Scene) -> None:
     for camera in scene.cameras.values():
         camera.is_alive = False
-    assert scene.crew.close_all(1.0)
+    assert scene.crew.close_sources(1.0)
+    scene.crew.give_back()
     assert scene.since() == ["stop a", "stop b", "release a", "release b", "leave"]
 
 
 def test_source_that_hangs_does_not_hold_up_the_end(scene: Scene) -> None:
     scene.cameras["a"].is_alive = False
-    assert not scene.crew.close_all(0.1)
+    assert not scene.crew.close_sources(0.1)
+    scene.crew.give_back()
     assert scene.since()[-3:] == ["release a", "release b", "leave"]
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+def test_holds_are_renewed_while_sources_close_unless_redis_is_silent(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, is_down: bool
+) -> None:
+    monkeypatch.setattr(ingest.crew, "_RENEW_S", 0.01)
+    scene.book.renewals, scene.book.is_down = 0, is_down
+    scene.crew.close_sources(0.3)
+    assert scene.book.renewals == 1 if is_down else scene.book.renewals > 1
 
 
 def test_what_is_shed_holds_for_every_camera_and_for_those_that_come_later(scene: Scene) -> None:
