@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -82,7 +83,7 @@ def test_hold_that_runs_out_may_be_taken_and_is_lost_then(each_redis: redis.Redi
     (hold,) = held(each_redis, "lobby", ingest="patient")
     frozen = CameraBook(each_redis, hold_ms=1)
     assert frozen.renew([hold]) == [True]
-    wait_for(lambda: not book.holders(), 5, "the hold to run out")
+    wait_for(lambda: not book.holders(), 60, "the hold to run out")
     other = taken_hold(book, "lobby", "other")
     queue = FrameQueue(each_redis)
     assert book.renew([hold, other]) == [False, True]
@@ -144,7 +145,7 @@ def test_living_ingests_are_told_to_each_other(each_redis: redis.Redis) -> None:
     book.leave("two")
     assert book.heartbeat("one") == ["one"]
     CameraBook(each_redis, hold_ms=50).heartbeat("brief")
-    wait_for(lambda: book.heartbeat("one") == ["one"], 5, "the silent one to be forgotten")
+    wait_for(lambda: book.heartbeat("one") == ["one"], 60, "the silent one to be forgotten")
 
 
 def test_camera_without_a_holder_is_offline(book: CameraBook) -> None:
@@ -165,7 +166,7 @@ def test_published_status_is_shown_while_it_is_fresh(each_redis: redis.Redis, bo
     seen = view(book)
     assert (seen.state, seen.status) == (CameraState.LIVE, LIVE)
     assert seen.packet_age_s is not None
-    assert 0.1 <= seen.packet_age_s < 3.0
+    assert seen.packet_age_s >= 0.1
     each_redis.hset(keys.camera_key("lobby"), "status_at", 1)
     assert view(book).state is CameraState.STALLED
     assert "ingest has said nothing for" in view(book).reason
@@ -215,21 +216,34 @@ def test_what_happens_to_cameras_is_handed_over_once_it_is_safe(each_redis: redi
     unpack_record(pack_record(offline))
 
 
+def fps_of(times_s: Sequence[float], now_s: float) -> float:
+    """Return the rate of frames of these times: each fades within some three seconds, and so do those not known."""
+    known = 1 - math.exp(-max(1.0, now_s - times_s[0]) / 3)
+    return sum(math.exp((time_s - now_s) / 3) / 3 for time_s in times_s) / known
+
+
+def test_rate_of_even_frames_is_how_often_they_come() -> None:
+    assert fps_of([number / 5 for number in range(50)], 10.0) == pytest.approx(5, rel=0.05)
+
+
 def test_overview_tells_age_rate_and_people(each_redis: redis.Redis, book: CameraBook, queue: FrameQueue) -> None:
     (hold,) = held(each_redis, "lobby")
     book.publish(hold, LIVE)
-    started = time.monotonic()
-    number = 0
-    while time.monotonic() < started + 2.0:
-        number += 1
+    before_s, after_s = list[float](), list[float]()
+    for number in range(1, 16):
         queue.offer(offer(hold, number, age_s=0.25))
-        queue.done([done(queue.take(1)[0], result(SOMEBODY))])
+        (taken,) = queue.take(1)
+        before_s.append(time.monotonic())
+        queue.done([done(taken, result(SOMEBODY))])
+        after_s.append(time.monotonic())
         time.sleep(0.1)
+    asked_s = time.monotonic()
     seen = view(book)
     assert seen.frame_age_s is not None
-    assert 0.25 <= seen.frame_age_s < 3.0
+    assert 0.25 <= seen.frame_age_s < 30.0
     assert seen.people == {"with_mask": 1, "without_mask": 0, "incorrect_mask": 0, "unknown": 0}
-    assert seen.analysed_fps == pytest.approx(number / (time.monotonic() - started), rel=0.5)
+    least, most = fps_of(before_s, time.monotonic()), fps_of(after_s, asked_s)
+    assert 0.98 * least <= seen.analysed_fps <= 1.02 * most
     each_redis.hincrby(keys.camera_key("lobby"), "rate_at", -60_000)
     assert view(book).analysed_fps < 0.1
 

@@ -42,7 +42,7 @@ def test_child_leads_a_session_of_its_own() -> None:
         assert os.getpgid(child.pid) == child.pid
     finally:
         child.signal_group(signal.SIGKILL)
-    assert wait_for(child.poll, 10, "it has ended") == -signal.SIGKILL
+    assert wait_for(child.poll, 60, "it has ended") == -signal.SIGKILL
 
 
 def test_signal_reaches_what_the_child_started(tmp_path: Path) -> None:
@@ -50,15 +50,15 @@ def test_signal_reaches_what_the_child_started(tmp_path: Path) -> None:
     code = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); "
     code += f"open({str(note)!r}, 'w').write(str(p.pid) + ' '); p.wait()"
     child = launch(python(code))
-    grandchild = wait_for(lambda: pid_in(note), 30, "it has told its pid")
+    grandchild = wait_for(lambda: pid_in(note), 60, "it has told its pid")
     child.signal_group(signal.SIGKILL)
-    wait_for(child.poll, 10, "the child has ended")
-    wait_for(lambda: not is_alive(grandchild), 10, "the grandchild has ended")
+    wait_for(child.poll, 60, "the child has ended")
+    wait_for(lambda: not is_alive(grandchild), 60, "the grandchild has ended")
 
 
 def test_signal_to_a_child_that_is_gone_is_no_error() -> None:
     child = launch(python("pass"))
-    wait_for(lambda: child.poll() is not None, 20, "it has ended")
+    wait_for(lambda: child.poll() is not None, 60, "it has ended")
     child.signal_group(signal.SIGTERM)
 
 
@@ -66,13 +66,13 @@ def test_standard_input_and_output_file_are_the_childs(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("of an earlier start")
     child = launch(python("print(input())", stdin=b"hello\n", output=log))
-    wait_for(lambda: child.poll() is not None, 20, "it has ended")
+    wait_for(lambda: child.poll() is not None, 60, "it has ended")
     assert log.read_text() == "hello\n"
 
 
 def test_nothing_of_a_child_comes_to_our_stdout(capfd: pytest.CaptureFixture[str]) -> None:
     child = launch(python("print('a result?')"))
-    wait_for(lambda: child.poll() is not None, 20, "it has ended")
+    wait_for(lambda: child.poll() is not None, 60, "it has ended")
     captured = capfd.readouterr()
     assert captured.out == ""
     assert "a result?" in captured.err
@@ -91,14 +91,14 @@ def test_child_ends_with_its_parent_however_that_ends(tmp_path: Path, number: si
     code += f"open({str(note)!r}, 'w').write(str(c.pid) + ' '); time.sleep(600)"
     parent = subprocess.Popen([sys.executable, "-c", code])
     try:
-        pid = wait_for(lambda: pid_in(note), 30, "it has told its pid")
+        pid = wait_for(lambda: pid_in(note), 60, "it has told its pid")
         assert is_alive(pid)
         parent.send_signal(number)
-        parent.wait(10)
-        wait_for(lambda: not is_alive(pid), 10, "the child has ended")
+        parent.wait(60)
+        wait_for(lambda: not is_alive(pid), 60, "the child has ended")
     finally:
         parent.kill()
-        parent.wait(10)
+        parent.wait(60)
 
 
 def test_supervisor_restarts_a_real_process_and_ends_it() -> None:
@@ -114,7 +114,7 @@ def test_supervisor_restarts_a_real_process_and_ends_it() -> None:
             pid = supervisor.pid("child")
             return None if pid == first else pid
 
-        again = wait_for(second, 20, "another one runs")
+        again = wait_for(second, 60, "another one runs")
     finally:
         supervisor.stop()
     assert not is_alive(again)

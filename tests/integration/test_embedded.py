@@ -38,8 +38,8 @@ def client(server: EmbeddedServer, password: str | None = None) -> redis.Redis:
     return redis.Redis(
         port=server.port,
         password=server.password if password is None else password,
-        socket_timeout=5,
-        socket_connect_timeout=5,
+        socket_timeout=30,
+        socket_connect_timeout=30,
         retry=Retry(NoBackoff(), 0),
     )
 
@@ -71,10 +71,18 @@ def test_password_is_asked_for(supervisor: Supervisor, tmp_path: Path) -> None:
 
 def test_password_is_in_no_command_line_and_no_file(supervisor: Supervisor, tmp_path: Path) -> None:
     servers = start(supervisor, tmp_path)
-    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    shown = b"".join(path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
+    written = b"".join(content(path) for path in tmp_path.rglob("*"))
+    shown = b"".join(content(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
     for server in servers:
         assert server.password.encode() not in written + shown
+
+
+def content(path: Path) -> bytes:
+    """Return what is in a file; processes end, and servers give their files other names, while one looks."""
+    try:
+        return path.read_bytes()
+    except (IsADirectoryError, FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def test_folder_may_have_spaces_and_umlauts(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -115,7 +123,7 @@ def test_durable_data_survives_sigkill(supervisor: Supervisor, tmp_path: Path) -
         except redis.ConnectionError:
             return None
 
-    assert wait_for(value, 20, "the server is back at its old address") == b"kept"
+    assert wait_for(value, 60, "the server is back at its old address") == b"kept"
 
 
 def test_ports_are_free_again_after_the_stop(tmp_path: Path) -> None:

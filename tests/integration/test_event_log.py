@@ -60,11 +60,12 @@ def test_recorder_that_could_not_record_reads_again(each_redis: redis.Redis) -> 
 
 
 def test_what_a_dead_recorder_held_goes_to_another(each_redis: redis.Redis) -> None:
-    log = EventLog(each_redis, claim_after_s=0.2)
-    log.add([an_event(1), an_event(2)])
-    dead = log.read("dead", 10, 0)
-    assert log.read("alive", 10, 0) == []
-    taken = wait_for(lambda: log.read("alive", 10, 0.05), 10, "the dead one's entries")
+    patient = EventLog(each_redis, claim_after_s=3600)
+    patient.add([an_event(1), an_event(2)])
+    dead = patient.read("dead", 10, 0)
+    assert patient.read("alive", 10, 0) == []
+    hasty = EventLog(each_redis, claim_after_s=0.2)
+    taken = wait_for(lambda: hasty.read("alive", 10, 0.05), 60, "the dead one's entries")
     assert taken == dead
 
 
@@ -110,14 +111,14 @@ def test_reading_waits_for_something_new_and_no_longer(each_redis: redis.Redis) 
     log.read("a", 10, 0)
     began = time.monotonic()
     assert log.read("a", 10, 0.3) == []
-    assert 0.25 < time.monotonic() - began < 5
+    assert 0.25 < time.monotonic() - began < 30
 
 
 def test_backlog_tells_how_long_the_oldest_waits(each_redis: redis.Redis) -> None:
     log = EventLog(each_redis)
     assert (log.backlog().records, log.backlog().oldest_s) == (0, 0.0)
     log.add([an_event(1)])
-    wait_for(lambda: log.backlog().oldest_s > 0.05, 5, "the record to age")
+    wait_for(lambda: log.backlog().oldest_s > 0.05, 60, "the record to age")
     assert log.backlog().oldest_s < 60
 
 
@@ -136,7 +137,7 @@ def test_recorder_that_leaves_or_is_silent_for_long_is_forgotten(
     log.add([an_event(1), an_event(2)])
     first = log.read("owes", 1, 0)
     log.ack([entry.id for entry in log.read("silent", 1, 0)])
-    wait_for(lambda: idle_ms()[b"silent"] > 1000, 10, "its silence")
+    wait_for(lambda: idle_ms()[b"silent"] > 1000, 60, "its silence")
     EventLog(each_redis, claim_after_s=30).read("new", 1, 0)
     assert known() == {b"owes", b"new"}
     log.leave("owes")
@@ -171,7 +172,7 @@ def test_snapshot_can_be_taken_until_it_runs_out(each_redis: redis.Redis) -> Non
     snapshots.put("a.jpg", b"picture", ttl_s=60)
     snapshots.put("b.jpg", b"short", ttl_s=0.05)
     assert snapshots.get(["a.jpg", "never.jpg"]) == {"a.jpg": b"picture"}
-    wait_for(lambda: "b.jpg" not in snapshots.get(["a.jpg", "b.jpg"]), 5, "it to run out")
+    wait_for(lambda: "b.jpg" not in snapshots.get(["a.jpg", "b.jpg"]), 60, "it to run out")
     assert snapshots.get([]) == {}
 
 

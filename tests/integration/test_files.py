@@ -29,7 +29,7 @@ def test_caller_chooses_the_errors(tmp_path: Path) -> None:
         read_file(tmp_path / "gone", 1, "give another", error=ModelError, too_large=ChecksumMismatch)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_pipe_device_or_folder_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):

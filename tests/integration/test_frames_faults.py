@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import pytest
@@ -98,7 +100,7 @@ def test_take_wakes_when_a_lease_runs_out(each_redis: redis.Redis) -> None:
     queue.offer(offer(hold, 1))
     queue.take(1)
     queue.offer(offer(hold, 2))
-    assert wait_for(lambda: queue.take(1, wait_s=1.0), 5, "the frame after the lost one")[0].frame_id == "nonce-2"
+    assert wait_for(lambda: queue.take(1, wait_s=1.0), 60, "the frame after the lost one")[0].frame_id == "nonce-2"
 
 
 def test_undecodable_frame_is_dropped_and_never_shown(each_redis: redis.Redis, queue: FrameQueue) -> None:
@@ -238,21 +240,27 @@ def test_suspect_whose_turn_it_is_brings_nobody_along(each_redis: redis.Redis, q
 
 def test_camera_that_kills_again_is_failed_with_back_off(each_redis: redis.Redis, queue: FrameQueue) -> None:
     (hold,) = held(each_redis, "bad")
-    waits = []
+    expected = iter([10, 20, 40, 80, 160, 300, 300])
     for number in range(2 + 7):
         queue.offer(offer(hold, number))
         each_redis.zadd(keys.FAILED, {"bad": 1}, xx=True)
         if each_redis.hexists(keys.camera_key("bad"), "retry_at"):
             each_redis.hset(keys.camera_key("bad"), "retry_at", 1)
+        before_s = server_s(each_redis)
         kill_workers(each_redis, queue, 1, "bad")
-        retry_at = each_redis.zscore(keys.FAILED, "bad")
-        if retry_at is not None:
-            seconds, _ = each_redis.time()
-            waits.append(retry_at / 1000 - seconds)
-    assert waits == pytest.approx([10, 20, 40, 80, 160, 300, 300], abs=2)
+        retry_at_ms = each_redis.zscore(keys.FAILED, "bad")
+        if retry_at_ms is not None:
+            assert before_s - 0.001 <= retry_at_ms / 1000 - next(expected) <= server_s(each_redis)
+    assert next(expected, None) is None
     queue.offer(offer(hold, 99))
     assert queue.take(1, wait_s=0) == []
     counts(each_redis)
+
+
+def server_s(client: redis.Redis) -> float:
+    """Return the time of day by the server's clock."""
+    seconds, micros = client.time()
+    return seconds + micros / 1e6
 
 
 def test_tracks_are_never_given_up_within_an_epoch(each_redis: redis.Redis, queue: FrameQueue) -> None:
@@ -304,7 +312,7 @@ def test_full_server_refuses_offers_but_takes_and_finishes() -> None:
         queue = FrameQueue(client)
         (hold,) = held(client, "lobby")
         queue.offer(offer(hold, 1))
-        client.config_set("maxmemory", client.info("memory")["used_memory"] - 1000)
+        client.config_set("maxmemory", 1)
         with pytest.raises(QueueError, match="has reached its maxmemory while offering a frame of lobby"):
             queue.offer(offer(hold, 2))
         (taken,) = queue.take(1)
@@ -329,13 +337,17 @@ def test_frozen_server_is_told_in_bounded_time(monkeypatch: pytest.MonkeyPatch) 
         with connect(url) as client:
             queue = FrameQueue(client)
             frame = offer(hold, 1)
-            patient.execute_command("CLIENT", "PAUSE", 2000, "ALL")
-            started = time.monotonic()
-            with pytest.raises(BrokerDown, match="while offering a frame of lobby"):
-                queue.offer(frame)
-            assert time.monotonic() - started < 5
+            process = int(patient.info("server")["process_id"])
+            os.kill(process, signal.SIGSTOP)
+            try:
+                started = time.monotonic()
+                with pytest.raises(BrokerDown, match="while offering a frame of lobby"):
+                    queue.offer(frame)
+                assert time.monotonic() - started < 30
+            finally:
+                os.kill(process, signal.SIGCONT)
             # Whether it arrived isn't known, so it is offered again: it counts once.
-            wait_for(lambda: _offered(queue, frame), 10, "the server to go on")
+            wait_for(lambda: _offered(queue, frame), 60, "the server to go on")
         assert count(patient, "lobby").captured == 1
 
 

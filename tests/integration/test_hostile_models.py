@@ -382,7 +382,7 @@ def test_manifest_that_asks_for_too_much_is_refused(tmp_path: Path, change: dict
     assert says in str(caught.value)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", ["manifest.json", "model.int8.tflite"])
 def test_pipe_in_place_of_a_file_is_refused_at_once(tmp_path: Path, name: str) -> None:
     model = copy_shipped(ModelKind.CLASSIFIER, tmp_path, "pipes")

@@ -76,7 +76,7 @@ def peak_mb(pid: int) -> float:
 
 def sent(port: int, path: str, size_bytes: int, most_sent: int, head: str = "") -> tuple[bytes, bytes]:
     """Send a body until it is sent or the connection is gone, and return the answer's head and content."""
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as connection:
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=60)) as connection:
         connection.sendall(
             f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {size_bytes}\r\n{head}\r\n".encode()
         )
@@ -107,7 +107,7 @@ def test_long_upload_is_kept_and_never_in_memory(site: tuple[int, int, Path]) ->
         key = json.loads(answer.read())["spec"]["input"]["upload"]
     (path,) = folder.rglob(key)
     assert path.stat().st_size == 60 * MB
-    assert peak_mb(pid) - before_mb < 12
+    assert peak_mb(pid) - before_mb < 20
 
 
 @pytest.mark.parametrize(
@@ -127,11 +127,11 @@ def test_refused_body_is_not_read_and_the_refusal_arrives(
     assert f"HTTP/1.1 {status} ".encode() in head
     assert b"connection: close" in head.lower()
     assert said in json.loads(content)["error"]["message"]
-    assert peak_mb(pid) - before_mb < 12
+    assert peak_mb(pid) - before_mb < 20
 
 
 def test_body_without_a_length_is_refused(site: tuple[int, int, Path]) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", site[0], timeout=20)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", site[0], timeout=60)) as connection:
         connection.request("POST", "/api/v1/jobs?name=door.mp4", body=iter([b"x" * 1000]), encode_chunked=True,
                            headers={"Transfer-Encoding": "chunked"})  # fmt: skip
         answer = connection.getresponse()
@@ -142,7 +142,7 @@ def test_body_without_a_length_is_refused(site: tuple[int, int, Path]) -> None:
 def test_upload_that_breaks_off_leaves_nothing(site: tuple[int, int, Path]) -> None:
     port, _pid, folder = site
     kept = len(list((folder / "blobs").rglob("*.*")))
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as connection:
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=60)) as connection:
         connection.sendall(
             b"POST /api/v1/jobs?name=door.mp4 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5000000\r\n\r\n"
         )
@@ -153,7 +153,7 @@ def test_upload_that_breaks_off_leaves_nothing(site: tuple[int, int, Path]) -> N
 
 
 def test_connection_is_used_again_after_a_short_body(site: tuple[int, int, Path]) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", site[0], timeout=20)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", site[0], timeout=60)) as connection:
         for _ in range(2):
             connection.request("POST", "/api/v1/jobs/none/cancel", body=b"x" * 1000)
             answer = connection.getresponse()

@@ -33,7 +33,7 @@ def test_processes_are_listed_by_kind_until_they_leave(each_redis: redis.Redis) 
 def test_silent_process_is_forgotten(each_redis: redis.Redis) -> None:
     book = ProcessBook(each_redis)
     book.register(WORKER, ttl_s=0.05)
-    wait_for(lambda: book.list() == [], 5, "the silent process to be forgotten")
+    wait_for(lambda: book.list() == [], 60, "the silent process to be forgotten")
     assert list(each_redis.scan_iter()) == []
 
 

@@ -10,9 +10,9 @@ from maskwatch.service import stop_on_signals
 import time
 stop = stop_on_signals()
 print("ready", flush=True)
-assert stop.wait(20)
+assert stop.wait(60)
 print("stopping", flush=True)
-time.sleep(20)
+time.sleep(60)
 """
 
 
@@ -21,13 +21,16 @@ def test_signal_that_arrives_twice_is_one_wish_and_a_later_one_hurries() -> None
         assert process.stdout is not None
         try:
             assert process.stdout.readline() == "ready\n"
+            # Both wait for it, so that it gets them at once however busy the machine is.
+            process.send_signal(signal.SIGSTOP)
             process.send_signal(signal.SIGTERM)
             process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGCONT)
             assert process.stdout.readline() == "stopping\n"
             assert process.poll() is None
             time.sleep(0.6)  # longer than two deliveries of one signal may lie apart
             process.send_signal(signal.SIGTERM)
-            assert process.wait(5) == 128 + signal.SIGTERM
+            assert process.wait(30) == 128 + signal.SIGTERM
         finally:
             process.kill()
 
@@ -46,13 +49,13 @@ barrier = threading.Barrier(6)
 def allocate():
     libc.malloc.restype = ctypes.c_void_p
     libc.malloc(1000)
-    barrier.wait(20)
+    barrier.wait(60)
 
 threads = [threading.Thread(target=allocate) for _ in range(6)]
 for thread in threads:
     thread.start()
 for thread in threads:
-    thread.join(20)
+    thread.join(60)
 with tempfile.NamedTemporaryFile() as report:
     libc.fopen.restype = ctypes.c_void_p
     stream = ctypes.c_void_p(libc.fopen(report.name.encode(), b"w"))

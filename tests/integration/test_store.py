@@ -95,7 +95,7 @@ def test_activations_at_once_forget_none(store: ModelStore) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert all(store.active().of(kind) for kind in ModelKind)
     assert sorted(path.name for path in folder_of(store).glob("*active*")) == ["active.json", "active.lock"]
 

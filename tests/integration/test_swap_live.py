@@ -106,8 +106,8 @@ class Site:
 
     def metrics(self) -> str:
         """What the worker itself shows to Prometheus."""
-        (info,) = wait_for(lambda: ProcessBook(self.client).list("worker"), 10, "its registration")
-        with urlopen(f"http://{info.address}/metrics", timeout=10) as answer:
+        (info,) = wait_for(lambda: ProcessBook(self.client).list("worker"), 60, "its registration")
+        with urlopen(f"http://{info.address}/metrics", timeout=60) as answer:
             text: str = answer.read().decode()
         return text
 
@@ -145,7 +145,7 @@ def test_worker_changes_models_between_batches_and_loses_no_frame(site: Site) ->
     assert text.count("maskwatch_model_info{") == 2
     wait_for(
         lambda: ProcessBook(site.client).list("worker")[0].models == ("door-mask 2.0.0", "door-face 2.0.0"),
-        10, "the book names the models",
+        60, "the book names the models",
     )  # fmt: skip
 
     _refuse_what_can_not_be_used(site, folder)
