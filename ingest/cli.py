@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 
@@ -30,13 +29,13 @@ def ingest(config: Path | None, name: str | None) -> None:
     from ingest import service
     from maskwatch import log
     from maskwatch.memory import share_heaps
-    from maskwatch.service import stop_on_signals
+    from maskwatch.service import process_name, stop_on_signals
 
     share_heaps()
     stop = stop_on_signals()
     settings = settings_from(config)
     log.configure(settings.log, "ingest")
-    is_clean = service.run(settings, config, name or f"{socket.gethostname()}-{os.getpid()}", stop)
+    is_clean = service.run(settings, config, name or process_name(), stop)
     if not is_clean:
         # A reader still waits within FFmpeg. Its thread dies with the process, which must not wait for it.
         sys.stdout.flush()

@@ -8,12 +8,13 @@ import math
 import os
 import select
 import signal
+import socket
 import sys
 import time
 import weakref
 from types import FrameType
 
-__all__ = ["SAME_WISH_S", "Stop", "die_with_parent", "stop_on_signals"]
+__all__ = ["SAME_WISH_S", "Stop", "die_with_parent", "process_name", "stop_on_signals"]
 
 SAME_WISH_S = 0.5
 """A signal that follows another this closely is the same wish: systemd, `make` and `timeout` may deliver one twice."""
@@ -52,6 +53,11 @@ class Stop:
             poll.register(self._bell, select.POLLIN)  # never read, so that it wakes every thread
             poll.poll(math.ceil(seconds * 1000))
         return self._asked
+
+
+def process_name() -> str:
+    """Return the name that a process has among those of its kind where it was given none: the host's and its number."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def stop_on_signals() -> Stop:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from typing import Any
@@ -16,7 +15,7 @@ from maskwatch.broker.connect import connect
 from maskwatch.broker.messages import ProcessInfo
 from maskwatch.broker.processes import ProcessBook
 from maskwatch.errors import ConfigError, MaskwatchError, QueueError
-from maskwatch.service import Stop, stop_on_signals
+from maskwatch.service import Stop, process_name, stop_on_signals
 from maskwatch.settings import Settings
 from maskwatch.settings.model import MetricsSettings, is_loopback
 from web.app import create_app
@@ -153,12 +152,11 @@ def run(settings: Settings, name: str | None = None) -> None:
     stop = stop_on_signals()
     server = SiteServer(create_app(settings, RedisBus(client, durable), login=Login.kept(settings, durable)))
     server.start()
-    host = socket.gethostname()
     info = ProcessInfo(
         kind="web",
-        name=name or f"{host}-{os.getpid()}",
+        name=name or process_name(),
         address=advertised_address(settings.web.host, server.port, settings.metrics),
-        host=host,
+        host=socket.gethostname(),
     )
     structlog.get_logger().info(
         "web.listening", url=server.url, max_streams=settings.web.max_streams, login=settings.web.has_login

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -30,23 +31,15 @@ def worker(config: Path | None, name: str | None, engine: str | None) -> None:
     settings = settings_from(config, {"worker": {"engine": engine}} if engine else {})
     _limit_threads(settings.worker.threads)
     from maskwatch import log
-    from maskwatch.errors import MaskwatchError
-    from maskwatch.service import stop_on_signals
+    from maskwatch.service import process_name, stop_on_signals
 
     log.configure(settings.log, "worker")
     stop = stop_on_signals()
-    import structlog
-
     from workers.live import run
 
-    name = name or f"{socket.gethostname()}-{os.getpid()}"
-    try:
+    name = name or process_name()
+    with _edge("worker.crashed", name):  # leases run out, which is how a deadly frame is found
         run(settings, name, stop)
-    except MaskwatchError:
-        raise
-    except Exception:  # noqa: BLE001  # the edge of the process: leases run out, which is how a deadly frame is found
-        structlog.get_logger().exception("worker.crashed", name=name)
-        sys.exit(1)
 
 
 @click.command()
@@ -60,23 +53,15 @@ def recorder(config: Path | None, name: str | None) -> None:
     """
     settings = settings_from(config)
     from maskwatch import log
-    from maskwatch.errors import MaskwatchError
-    from maskwatch.service import stop_on_signals
+    from maskwatch.service import process_name, stop_on_signals
 
     log.configure(settings.log, "recorder")
     stop = stop_on_signals()
-    import structlog
-
     from workers.recorder_process import run
 
-    name = name or f"{socket.gethostname()}-{os.getpid()}"
-    try:
+    name = name or process_name()
+    with _edge("recorder.crashed", name):  # what wasn't acknowledged is recorded by the next one
         run(settings, name, stop)
-    except MaskwatchError:
-        raise
-    except Exception:  # noqa: BLE001  # the edge of the process: what wasn't acknowledged is recorded by the next one
-        structlog.get_logger().exception("recorder.crashed", name=name)
-        sys.exit(1)
 
 
 @click.command()
@@ -104,6 +89,7 @@ def jobs(
     """
     settings = settings_from(config)
     from maskwatch import log
+    from maskwatch.service import process_name, stop_on_signals
 
     log.configure(settings.log, "jobs")
     if submit is not None or as_list:
@@ -112,14 +98,12 @@ def jobs(
         for line in submit_job(settings, submit, spec) if submit is not None else list_jobs(settings):
             click.echo(line)
         return
-    name = name or f"{socket.gethostname()}-{os.getpid()}"
+    name = name or process_name()
     if one:
         from workers.jobs.process import run_queue
 
         run_queue(settings, queues[0], name)
         return
-    from maskwatch.service import stop_on_signals
-
     stop = stop_on_signals()
     from workers.jobs.process import run
 
@@ -245,6 +229,22 @@ def evaluate(
         models or settings_from(config).models_folder, iou, cases, as_json,
     )  # fmt: skip
     sys.exit(run_evaluate(request))
+
+
+@contextmanager
+def _edge(event: str, name: str) -> Iterator[None]:
+    """Be the edge of a process: what nobody expected is logged with its traceback, and the process fails."""
+    import structlog
+
+    from maskwatch.errors import MaskwatchError
+
+    try:
+        yield
+    except MaskwatchError:
+        raise
+    except Exception:  # noqa: BLE001 - nothing is above it
+        structlog.get_logger().exception(event, name=name)
+        sys.exit(1)
 
 
 def _limit_threads(threads: int) -> None:

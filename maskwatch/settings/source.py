@@ -22,7 +22,7 @@ _WEBCAM = re.compile(r"^webcam:(?P<index>\d{1,3})$")
 
 
 class SourceKind(StrEnum):
-    """How a source is read, and whether it belongs to one machine."""
+    """How a source is read."""
 
     RTSP = "rtsp"
     URL = "url"
@@ -47,11 +47,6 @@ class Source:
     def is_live(self) -> bool:
         """Whether time passes at the source whether or not somebody reads it."""
         return self.kind in (SourceKind.RTSP, SourceKind.URL, SourceKind.WEBCAM)
-
-    @property
-    def is_local(self) -> bool:
-        """Whether only one machine can read it."""
-        return self.kind in (SourceKind.WEBCAM, SourceKind.VIDEO, SourceKind.FOLDER)
 
     def __repr__(self) -> str:
         """Show the source without credentials."""

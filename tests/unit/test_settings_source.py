@@ -41,10 +41,9 @@ def test_text_that_is_no_source_is_refused(text: str) -> None:
         parse_source(text)
 
 
-def test_live_and_local_sources_are_told_apart() -> None:
+def test_live_sources_are_told_from_recorded_ones() -> None:
     assert parse_source("rtsp://host/1").is_live
-    assert not parse_source("rtsp://host/1").is_local
-    assert parse_source("webcam:0").is_local
+    assert parse_source("webcam:0").is_live
     assert not parse_source("/a.mp4").is_live
 
 
