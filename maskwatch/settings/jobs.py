@@ -40,6 +40,14 @@ class ReportSettings(Part):
         default="day", description="what the first chart shows"
     )
 
+    @field_validator("at", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        # YAML 1.1 reads 18:00 without quotes as a number of base 60: the very minutes that are meant.
+        if isinstance(value, int) and not isinstance(value, bool) and (value == 0 or value >= 60):
+            return f"{value // 60:02}:{value % 60:02}"
+        return value
+
     @field_validator("at")
     @classmethod
     def _is_clock(cls, value: str) -> str:

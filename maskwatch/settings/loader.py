@@ -7,16 +7,21 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from maskwatch.errors import ConfigError
+from maskwatch.settings.complaints import complaint
 from maskwatch.settings.model import CameraSettings, Settings
+from maskwatch.settings.places import KeyPath, Places
 from maskwatch.settings.rules import AtKey
 from maskwatch.settings.source import scrub
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = ["load_settings", "parse_settings"]
 
@@ -35,11 +40,6 @@ _MAX_FILE_BYTES = 4 << 20
 
 _MAX_NODES = 100_000
 """Aliases can make a short file mean billions of values."""
-
-_Path = tuple[str, ...]
-_Lines = dict[_Path, int]
-_Origins = dict[_Path, str]
-"""Which environment variable a value came from."""
 
 
 def load_settings(
@@ -94,40 +94,46 @@ def parse_settings(
     Raises:
         ConfigError: as `load_settings`.
     """
-    data, lines = _parse_yaml(text, name)
-    from_environment, origins = _from_environment(environ)
-    _overlay(data, from_environment)
+    places = Places(name)
+    data = _parse_yaml(text, places)
+    _overlay(data, _from_environment(environ, places))
     _overlay(data, dict(overrides or {}))
-    _apply_defaults(data, lines, name)
-    data = _expand(data, (), environ, lines, name)
+    _apply_defaults(data, places)
+    data = _expand(data, (), environ, places)
     if "base" in data:
-        raise ConfigError(f"{name}:{lines.get(('base',), 1)}: unknown key 'base'")
+        raise ConfigError(f"{places.of(('base',))}: unknown key 'base'")
     if base is not None:
         data["base"] = base
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        raise ConfigError("\n".join(_messages(error, lines, origins, name))) from None
+        raise ConfigError("\n".join(_messages(error, places))) from None
 
 
-def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], _Lines]:
+def _parse_yaml(text: str, places: Places) -> dict[str, Any]:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        where = f"{places.name}:{text.count(chr(10), 0, error.position) + 1}"
+        raise ConfigError(f"{where}: holds the character U+{error.character:04X}; is this a text file?") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
+        where = f"{places.name}:{mark.line + 1}" if mark else places.name
         raise ConfigError(f"{where}: not valid YAML: {getattr(error, 'problem', None) or 'unreadable'}") from None
-    lines: _Lines = {}
     if node is None:
-        return {}, lines
-    value = _plain(node, (), lines, name, depth=0)
+        return {}
+    value = _plain(node, (), places, depth=0)
+    if value is None:
+        return {}
     if not isinstance(value, dict):
-        raise ConfigError(f"{name}:1: expected keys such as cameras:, received {type(value).__name__}")
-    return value, lines
+        what = "a list" if isinstance(value, list) else "text" if isinstance(value, str) else type(value).__name__
+        raise ConfigError(f"{places.name}:1: expected keys such as cameras:, received {what}")
+    return value
 
 
-def _plain(node: yaml.Node, path: tuple[str, ...], lines: _Lines, name: str, depth: int) -> Any:
+def _plain(node: yaml.Node, path: KeyPath, places: Places, depth: int) -> Any:
     """Turn a YAML node into plain values, noting the line of each key and refusing a key given twice."""
+    lines, name = places.lines, places.name
     lines[path] = node.start_mark.line + 1
     if len(lines) > _MAX_NODES:
         raise ConfigError(f"{name}:{lines[path]}: more than {_MAX_NODES} values")
@@ -138,31 +144,34 @@ def _plain(node: yaml.Node, path: tuple[str, ...], lines: _Lines, name: str, dep
         for key_node, value_node in node.value:
             key = str(key_node.value)
             line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ConfigError(f"{name}:{line}: expected a word as key, received a list or keys")
             if key in result:
                 what = "camera" if path == ("cameras",) else "key"
                 raise ConfigError(
                     f"{name}:{line}: {what} {key!r} is given twice (first in line {lines[(*path, key)]}); rename one"
                 )
-            result[key] = _plain(value_node, (*path, key), lines, name, depth + 1)
+            result[key] = _plain(value_node, (*path, key), places, depth + 1)
             lines[(*path, key)] = line
         return result
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, str(i)), lines, name, depth + 1) for i, item in enumerate(node.value)]
+        return [_plain(item, (*path, str(i)), places, depth + 1) for i, item in enumerate(node.value)]
+    if "\0" in node.value:
+        raise ConfigError(f"{name}:{lines[path]}: holds the character U+0000, which no path and no name has")
     try:
         return yaml.constructor.SafeConstructor().construct_object(node)
     except (yaml.YAMLError, ValueError):
         raise ConfigError(f"{name}:{lines[path]}: this value can't be read; put it in quotes") from None
 
 
-def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], _Origins]:
-    """Collect MASKWATCH_A__B=value as {"a": {"b": value}}; values are YAML scalars."""
+def _from_environment(environ: Mapping[str, str], places: Places) -> dict[str, Any]:
+    """Collect MASKWATCH_A__B=value as {"a": {"b": value}}, noting where from; values are YAML scalars."""
     data: dict[str, Any] = {}
-    origins: _Origins = {}
     for variable in sorted(environ):
         if not variable.startswith(ENV_PREFIX) or variable in ENV_OF_TOOLS:
             continue
         words = variable[len(ENV_PREFIX) :].split("__")
-        keys: _Path = ()
+        keys: KeyPath = ()
         for word in words:
             keys = (*keys, word if _are_names(keys) else word.lower())
         _check_environment_name(variable, keys)
@@ -174,8 +183,8 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], _Orig
         text = environ[variable]
         # Compose and Kubernetes can leave a value out only by leaving it empty.
         target[keys[-1]] = text if text and _is_secret(keys) else _scalar(text)
-        origins[keys] = variable
-    return data, origins
+        places.origins[keys] = variable
+    return data
 
 
 def _scalar(text: str) -> Any:
@@ -187,7 +196,7 @@ def _scalar(text: str) -> Any:
         return text
 
 
-def _is_secret(path: _Path) -> bool:
+def _is_secret(path: KeyPath) -> bool:
     """Tell whether a value is a secret, which is taken as it is: a password may look like YAML."""
     model, is_names = _model_at(path[:-1])
     key = path[-1]
@@ -197,7 +206,7 @@ def _is_secret(path: _Path) -> bool:
     return field is not None and SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
 
 
-def _check_environment_name(variable: str, keys: _Path) -> None:
+def _check_environment_name(variable: str, keys: KeyPath) -> None:
     """Refuse a variable that names no setting; otherwise a misspelt one would silently do nothing."""
     known = [*(n for n in Settings.model_fields if n != "base"), "defaults"]
     for depth, key in enumerate(keys):
@@ -217,15 +226,16 @@ def _overlay(data: dict[str, Any], top: Mapping[str, Any]) -> None:
             data[key] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _apply_defaults(data: dict[str, Any], lines: _Lines, name: str) -> None:
+def _apply_defaults(data: dict[str, Any], places: Places) -> None:
     """Lay `defaults:` under every camera; the keys of `defaults:` itself are checked here."""
+    lines = places.lines
     defaults = data.pop("defaults", None) or {}
     if not isinstance(defaults, dict):
-        raise ConfigError(f"{name}:{lines.get(('defaults',), 1)}: defaults: expected keys such as fps:")
+        raise ConfigError(f"{places.of(('defaults',))}: defaults: expected keys such as fps:")
     allowed = [field for field in CameraSettings.model_fields if field != "source"]
     for key in defaults:
         if key not in allowed:
-            raise ConfigError(f"{name}:{lines.get(('defaults', key), 1)}: defaults: {_unknown(key, allowed)}")
+            raise ConfigError(f"{places.of(('defaults', key))}: defaults: {_unknown(key, allowed)}")
     cameras = data.get("cameras")
     if cameras is None:
         data.pop("cameras", None)
@@ -235,7 +245,10 @@ def _apply_defaults(data: dict[str, Any], lines: _Lines, name: str) -> None:
             if isinstance(options, dict):
                 cameras[camera] = _inherited(defaults, options)
                 for path in [path for path in lines if path[:1] == ("defaults",) and len(path) > 1]:
-                    lines.setdefault(("cameras", camera, *path[1:]), lines[path])
+                    own = ("cameras", camera, *path[1:])
+                    if own not in lines:
+                        lines[own] = lines[path]
+                        places.inherited.add(own)
 
 
 def _inherited(defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,18 +261,20 @@ def _inherited(defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[
     return both
 
 
-def _expand(value: Any, path: tuple[str, ...], environ: Mapping[str, str], lines: _Lines, name: str) -> Any:
+def _expand(value: Any, path: KeyPath, environ: Mapping[str, str], places: Places) -> Any:
     """Replace ${NAME} in every text; in the user part of a URL the value is percent-encoded."""
     if isinstance(value, dict):
-        return {key: _expand(item, (*path, key), environ, lines, name) for key, item in value.items()}
+        return {key: _expand(item, (*path, key), environ, places) for key, item in value.items()}
     if isinstance(value, list):
-        return [_expand(item, (*path, str(i)), environ, lines, name) for i, item in enumerate(value)]
+        return [_expand(item, (*path, str(i)), environ, places) for i, item in enumerate(value)]
     if not isinstance(value, str):
         return value
+    if path in places.origins and "://" not in value and _is_secret(path):
+        return value  # a password in a variable is taken as it is, however it looks
     user_part_ends = value.rfind("@") if "://" in value else -1
 
     def replace(match: re.Match[str]) -> str:
-        secret = _secret(match["name"], environ, f"{name}:{lines.get(path, 1)}: {'.'.join(path)}")
+        secret = _secret(match["name"], environ, f"{places.of(path)}: {'.'.join(path)}")
         return quote(secret, safe="") if match.start() < user_part_ends else secret
 
     return _VARIABLE.sub(replace, value)
@@ -293,44 +308,38 @@ def _unknown(key: str, allowed: list[str]) -> str:
     return f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(allowed)}")
 
 
-def _messages(error: ValidationError, lines: _Lines, origins: _Origins, name: str) -> list[str]:
-    messages = []
-    for problem in error.errors(include_url=False, include_input=False):
+def _messages(error: ValidationError, places: Places) -> list[str]:
+    """Return what is wrong, a line each; what all cameras have from `defaults` is told once."""
+    messages: dict[tuple[KeyPath, str, str], str] = {}
+    found = error.errors(include_url=False)
+    wrong_parts = {tuple(problem["loc"])[:length] for problem in found for length in range(len(problem["loc"]))}
+    for problem in found:
+        if problem["type"] == "too_short" and tuple(problem["loc"]) in wrong_parts:
+            continue  # pydantic counts only what is right
         path = tuple(str(part) for part in problem["loc"] if part != "[key]")
-        where = _where(path, lines, origins, name)
-        if problem["type"] == "extra_forbidden":
-            text = _unknown(path[-1], _fields_at(path[:-1]))
-            messages.append(f"{where}: {'.'.join(path[:-1]) or 'top level'}: {text}")
-        elif problem["type"] == "missing":
-            messages.append(f"{where}: {'.'.join(path[:-1])}: key {path[-1]!r} is missing")
-        elif problem["type"] == "string_pattern_mismatch" and _are_names(path[:-1]):
-            what, most = ("camera", 63) if len(path) == 2 else (path[-2].removesuffix("s"), 32)
-            messages.append(
-                f"{where}: {what} name {path[-1]!r}: "
-                f"expected letters, digits, - and _ (at most {most}, not first - or _)"
-            )
-        else:
-            cause = problem.get("ctx", {}).get("error")
-            if isinstance(cause, AtKey):
-                path += cause.path
-                where = _where(path, lines, origins, name)
-            text = problem["msg"].removeprefix("Value error, ")
-            messages.append(f"{where}: {'.'.join(path) or 'top level'}: {scrub(text[0].lower() + text[1:])}")
-    return messages
+        cause = problem.get("ctx", {}).get("error")
+        if isinstance(cause, AtKey):
+            path += cause.path
+        shared = path[2:] if path[:1] == ("cameras",) and places.is_inherited(path) else path
+        told = (shared, problem["type"], problem["msg"])
+        messages.setdefault(told, f"{places.of(path)}: {scrub(_said(problem, path))}")
+    return list(messages.values())
 
 
-def _where(path: _Path, lines: _Lines, origins: _Origins, name: str) -> str:
-    """Return where a value was written: the variable, or the nearest line of the file."""
-    prefixes = [path[:n] for n in range(len(path), -1, -1)]
-    for prefix in prefixes:
-        if prefix in origins:
-            return f"environment variable {origins[prefix]}"
-        if prefix in lines and prefix:
-            return f"{name}:{lines[prefix]}"
-    return f"{name}:{lines[()]}" if () in lines else name
+def _said(problem: ErrorDetails, path: KeyPath) -> str:
+    key = ".".join(path)
+    above = ".".join(path[:-1]) or "top level"
+    if problem["type"] == "extra_forbidden":
+        return f"{above}: {_unknown(path[-1], _fields_at(path[:-1]))}"
+    if problem["type"] == "missing":
+        return f"{above}: key {path[-1]!r} is missing"
+    if problem["type"] == "string_pattern_mismatch" and _are_names(path[:-1]):
+        what, most = ("camera", 63) if len(path) == 2 else (path[-2].removesuffix("s"), 32)
+        return f"{what} name {path[-1]!r}: expected letters, digits, - and _ (at most {most}, not first - or _)"
+    return f"{key or 'top level'}: {complaint(problem, _fields_at(path))}"
 
 
-def _fields_at(path: _Path) -> list[str]:
+def _fields_at(path: KeyPath) -> list[str]:
     """Return the keys that may stand below a key; none where any name may."""
     if path == ("defaults",):
         return [field for field in CameraSettings.model_fields if field != "source"]
@@ -341,12 +350,12 @@ def _fields_at(path: _Path) -> list[str]:
     return [*names, "defaults"] if model is Settings else names
 
 
-def _are_names(path: _Path) -> bool:
+def _are_names(path: KeyPath) -> bool:
     """Tell whether what stands below a key are names that the user gives: of cameras, zones, rules."""
     return _model_at(path)[1]
 
 
-def _model_at(path: _Path) -> tuple[type[BaseModel], bool]:
+def _model_at(path: KeyPath) -> tuple[type[BaseModel], bool]:
     """Return the model of what stands at a key, and whether it is a mapping of names to such models."""
     model: type[BaseModel] = Settings
     is_names = False

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from maskwatch.errors import ConfigError
 from maskwatch.settings.jobs import JobsSettings, ReportSettings
 from maskwatch.settings.notify import NotifySettings
 from maskwatch.settings.part import Part
@@ -44,6 +47,8 @@ __all__ = [
 CAMERA_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
 """Safe in a URL, a Redis key, a metric label and a file name."""
 
+_NO_DATABASE = re.compile(r"[^/0-9]")
+
 
 class RedisSettings(Part):
     """Where the two logical Redis servers are."""
@@ -54,8 +59,20 @@ class RedisSettings(Part):
     @field_validator("live", "durable")
     @classmethod
     def _is_redis_url(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        text = value.get_secret_value()
+        if not text.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("expected a URL that begins with redis://, rediss:// or unix://")
+        try:
+            parts = urlsplit(text)
+            is_fine = parts.scheme == "unix" or (parts.port != 0 and not _NO_DATABASE.search(parts.path))
+        except ValueError:
+            is_fine = False
+        if not is_fine:
+            raise ValueError(
+                "expected a port from 1 to 65535 and the number of a database, as in redis://localhost:6379/0, "
+                "received others; a password with special characters must be percent-encoded, or kept in a variable: "
+                "${NAME} is encoded by itself"
+            )
         return value
 
     @property
@@ -135,6 +152,16 @@ class CameraSettings(Part):
         check_together(self.zones, self.rules)
         return self
 
+    @field_validator("source", mode="before")
+    @classmethod
+    def _is_no_number(cls, value: object) -> object:
+        if isinstance(value, int):
+            raise ValueError(
+                "expected a URL, webcam:N, a video file or a folder of images, received a number; the first webcam is "
+                "webcam:0"
+            )
+        return value
+
     @field_validator("source")
     @classmethod
     def _is_source(cls, value: SecretStr) -> SecretStr:
@@ -202,7 +229,13 @@ class LogSettings(Part):
 
 
 def _default_state_dir() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "maskwatch"
+    try:
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "maskwatch"
+    except RuntimeError:
+        raise ConfigError(
+            "state_dir: expected a folder, received none, and this user has no home folder to have it in; set "
+            "state_dir or MASKWATCH_STATE_DIR"
+        ) from None
 
 
 class Settings(Part):
@@ -271,8 +304,6 @@ class Settings(Part):
         Raises:
             ConfigError: if there are none; only `up` can do without.
         """
-        from maskwatch.errors import ConfigError
-
         if self.redis is None:
             raise ConfigError(
                 "redis: is missing from the configuration; give redis: {live: URL, durable: URL} or "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
-from maskwatch.settings.part import Part
+from maskwatch.settings.part import Part, with_home
 
 __all__ = ["BlobsSettings", "StoreSettings"]
 
@@ -22,8 +22,11 @@ class StoreSettings(Part):
     @field_validator("url")
     @classmethod
     def _is_database(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("sqlite:///", "postgresql://")):
+        text = value.get_secret_value() if value is not None else "postgresql://"
+        if not text.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("expected a URL that begins with sqlite:/// or postgresql://")
+        if text.startswith("sqlite:///"):
+            with_home(Path(text.removeprefix("sqlite:///")))
         return value
 
 

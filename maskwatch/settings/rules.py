@@ -89,8 +89,9 @@ class ScheduleSettings(Part):
     @field_validator("start", "end", mode="before")
     @classmethod
     def _minutes(cls, value: object) -> int:
-        # YAML 1.1 reads 18:00 without quotes as a number of base 60: the very minutes that are meant.
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MINUTES_A_DAY:
+        # YAML 1.1 reads 18:00 without quotes as a number of base 60: the very minutes that are meant. No time that it
+        # reads so is below 1:00, so a lone 8 is meant to be something else.
+        if isinstance(value, int) and not isinstance(value, bool) and (value == 0 or 60 <= value <= MINUTES_A_DAY):
             return value
         match = _CLOCK.match(value.strip()) if isinstance(value, str) else None
         minutes = int(match[1]) * 60 + int(match[2]) if match else -1

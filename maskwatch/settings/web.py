@@ -78,6 +78,21 @@ class WebSettings(Part):
                 raise ValueError(f"expected names such as cams.example.org, without a port, received {name[:80]!r}")
         return tuple(name.lower() for name in value)
 
+    @field_validator("host")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if not value or any(character in value for character in "/@ ") or value.count(":") == 1:
+            raise ValueError(
+                f"expected an address or a name such as 127.0.0.1 and nothing more, received {value[:80]!r}; the port "
+                "has a key of its own"
+            )
+        return value
+
+    @field_validator("password", mode="before")
+    @classmethod
+    def _is_taken_as_it_is(cls, value: object) -> object:
+        return SecretStr(value) if isinstance(value, str) else value  # spaces at its ends are a part of it
+
     @field_validator("tokens", mode="before")
     @classmethod
     def _none_is_none(cls, value: object) -> object:

@@ -37,5 +37,5 @@ def test_device_that_does_not_work_here_is_told(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_unknown_name_is_a_mistake_in_the_configuration() -> None:
-    with pytest.raises(ConfigError, match=r"cameras\.a\.hwaccel: input should be 'none', 'cuda'"):
+    with pytest.raises(ConfigError, match=r"cameras\.a\.hwaccel: expected 'none', 'cuda'"):
         parse_settings("cameras: {a: {source: 'webcam:0', hwaccel: nvidia}}", {})

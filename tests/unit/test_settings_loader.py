@@ -60,7 +60,7 @@ def test_duplicate_camera_names_both_lines() -> None:
 
 def test_wrong_type_names_line_and_key() -> None:
     message = error_of("cameras:\n  lobby:\n    source: webcam:0\n    fps: fast\n")
-    assert message.startswith("cameras.yaml:4: cameras.lobby.fps: input should be a valid number")
+    assert message == "cameras.yaml:4: cameras.lobby.fps: expected a number, received text"
 
 
 @pytest.mark.parametrize("fps", ["0", "61", ".nan", ".inf", "-5", "[]"])
@@ -288,7 +288,7 @@ def test_no_value_of_a_variable_in_an_error() -> None:
 
 
 def test_password_that_looks_like_yaml_is_kept_in_a_variable() -> None:
-    url = "redis://:a #b: c@h/0"
+    url = "redis://:{a: b, c}@h/0"
     settings = parse_settings("", {"MASKWATCH_REDIS__LIVE": url, "MASKWATCH_REDIS__DURABLE": url})
     assert settings.require_redis().live.get_secret_value() == url
 

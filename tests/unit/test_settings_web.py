@@ -61,7 +61,7 @@ def test_secrets_that_are_no_good_are_told_without_telling_them(web: str, where:
 def test_password_in_a_variable_is_taken_as_it_is(password: str) -> None:
     settings = parse_settings("", {"MASKWATCH_WEB__PASSWORD": password})
     assert settings.web.password is not None
-    assert settings.web.password.get_secret_value() == password.strip()
+    assert settings.web.password.get_secret_value() == password
 
 
 def test_token_in_a_variable_is_named_by_it() -> None:
