@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from flask import Blueprint, Response, render_template
 from werkzeug.exceptions import ServiceUnavailable
@@ -31,11 +32,9 @@ def wall() -> str:
 @pages.get("/cameras/<name>")
 def camera(name: str) -> str:
     """Show one camera; while Redis is away the page is there all the same, and says so once it runs."""
-    try:
+    with suppress(QueueError):
         find_camera(name)
-    except QueueError:
-        return render_template("camera.html", name=name)
-    return render_template("camera.html", name=name)
+    return render_template("camera.html", name=name, zone=site().zone.key)
 
 
 @pages.get("/cameras/<name>/stream.mjpg")

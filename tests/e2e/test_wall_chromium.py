@@ -82,6 +82,11 @@ def test_wall_of_32_cameras_moves_over_one_connection(tmp_path: Path, browser: B
                 wait_for(all_moved, 2 * GENEROUS_S, "all 32 pictures moving")
                 wait_for(lambda: open_streams(port) == 1, GENEROUS_S, "one stream for the whole wall")
                 watched_s = cpu_over(process, 2)
+                page.locator("#totals", has_text="13 of 26 with mask").wait_for()
+                page.locator("#totals", has_text="6 not known yet").wait_for()
+                assert page.evaluate("document.documentElement.scrollHeight - innerHeight") <= 0, (
+                    "not all tiles are seen"
+                )
 
                 feeder.lose(LOST)
                 feeder.lose(REFUSED, CameraState.AUTH_FAILED, "401 from rtsp://***@10.0.0.5/stream2")
@@ -135,6 +140,7 @@ def test_page_of_one_camera_shows_its_picture_and_counts(tmp_path: Path, browser
             assert list(tiles(page)) == ["yard"]
             wait_for(lambda: "Frames captured" in page.inner_text("#counts"), GENEROUS_S, "the counts")
             assert "test://yard" in page.inner_text("#facts")
+            assert f"({page.get_attribute('#single', 'data-zone')})" in page.inner_text("#facts")
             hide(page, True)
             wait_for(lambda: open_streams(port) == 0, GENEROUS_S, "a hidden page streaming nothing")
             hide(page, False)

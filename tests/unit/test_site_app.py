@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -117,6 +118,22 @@ def test_unknown_camera_is_404_in_the_form_that_the_reader_understands(browser: 
     assert page.mimetype == "text/html"
     assert browser.get("/cameras/nobody/stream.mjpg").mimetype == "text/plain"
     assert browser.get("/cameras/nobody/snapshot.jpg").status_code == 404
+
+
+def test_page_of_a_camera_knows_the_zone_of_the_site_s_times(bus: FakeBus) -> None:
+    app = create_app(parse_settings("web: {timezone: Asia/Tokyo}", {}), bus)
+    try:
+        assert 'data-zone="Asia/Tokyo"' in app.test_client().get("/cameras/lobby").text
+    finally:
+        site_of(app).hub.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/cameras/lobby"])
+def test_pages_claim_no_connection_and_no_counts_before_a_script_knows(browser: FlaskClient, path: str) -> None:
+    page = browser.get(path).text
+    for part in re.findall(r'<[^>]*id="(?:link|counted)"[^>]*>', page):
+        assert part.endswith(" hidden>")
+    assert 'id="link"' in page
 
 
 def test_hostile_camera_name_is_escaped(browser: FlaskClient) -> None:

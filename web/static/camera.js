@@ -4,7 +4,7 @@ import { Stream } from "./stream.js";
 import { Tile, inWords, setText, showBanner, showLink, showShedding, sum } from "./tile.js";
 
 const COUNTS_EVERY_MS = 2000;
-const name = document.getElementById("single").dataset.camera;
+const { camera: name, zone } = document.getElementById("single").dataset;
 const tile = new Tile(name);
 const stage = document.getElementById("stage");
 stage.replaceChildren(tile.element);
@@ -35,7 +35,7 @@ function showFacts(facts) {
   setText(document.getElementById("reason"), facts.shows_picture ? "" : facts.reason);
   list("facts", [
     ["State", facts.title],
-    ["Scene", facts.is_still ? "still: a frame every few seconds" : "moves, or did a moment ago"],
+    ["Scene", scene(facts)],
     ["Since", facts.since_utc ? when(facts.since_utc) : "–"],
     ["Analysed", `${facts.fps.toFixed(1)} of ${facts.configured_fps} fps`],
     ["Read", `${facts.captured_fps.toFixed(1)} fps`],
@@ -50,8 +50,20 @@ function showFacts(facts) {
   ]);
 }
 
+function scene(facts) {
+  if (!facts.shows_picture) return "–";
+  return facts.is_still ? "still: a frame every few seconds" : "moves, or did a moment ago";
+}
+
+// In the site's time zone, as all its pages tell times, not in the browser's.
 function when(utcSeconds) {
-  return new Date(1000 * utcSeconds).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
+  const at = new Date(1000 * utcSeconds);
+  const parts = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: zone };
+  try {
+    return `${at.toLocaleString("en-GB", parts)} (${zone})`;
+  } catch {
+    return at.toISOString(); // This browser doesn't know the zone.
+  }
 }
 
 function age(seconds) {
@@ -80,9 +92,10 @@ async function showCounts() {
       ["Worn wrongly", String(counts.people.incorrect_mask)],
       ["Not known", String(counts.people.unknown)],
       ["Frames captured", String(counts.captured)],
-      ["Analysed", String(counts.analysed)],
-      ["Dropped", String(sum(counts.dropped))],
+      ["Frames analysed", String(counts.analysed)],
+      ["Frames left out", String(sum(counts.dropped))],
     ]);
+    document.getElementById("counted").hidden = false;
   } catch {
     // The stream tells when the site is away.
   }

@@ -109,6 +109,7 @@ export function setText(element, text) {
 
 export function showLink(state) {
   const link = document.getElementById("link");
+  link.hidden = false; // Without scripts there is no connection to speak of.
   link.dataset.link = state;
   setText(link.querySelector(".words"), { open: "connected", lost: "connection lost, trying again" }[state] ?? state);
 }

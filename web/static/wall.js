@@ -8,7 +8,10 @@ const empty = document.getElementById("empty");
 const totals = document.getElementById("totals");
 const tiles = new Map();
 const visible = new Set();
+const CAPTION_REM = 4; // Of a tile, below its picture.
+const LEAST_REM = 14;  // Of a tile's width; site.css has the same.
 let askTimer = 0;
+let laidOutFor = "";
 
 const observer = new IntersectionObserver(
   (entries) => {
@@ -58,17 +61,27 @@ function arrange(cameras, isKnown) {
     tile.update(facts);
   });
   empty.hidden = cameras.length > 0 || !isKnown;
-  wall.style.setProperty("--tile-width", tileWidth(cameras.length));
+  layOut();
 }
 
-// Few cameras are shown large, many so that a common screen holds them.
-function tileWidth(count) {
-  if (count <= 1) return "100%";
-  if (count <= 6) return "28rem";
-  if (count <= 9) return "24rem";
-  if (count <= 16) return "19rem";
-  if (count <= 24) return "16rem";
-  return "14rem";
+// Tiles are as large as lets all of them be seen at once, on a phone as on the screen of a control room. Where that is
+// too small they fill rows instead, and the page scrolls.
+function layOut() {
+  const room = [tiles.size, innerWidth, innerHeight].join();
+  if (!tiles.size || room === laidOutFor) return;
+  laidOutFor = room;
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const gap = parseFloat(getComputedStyle(wall).columnGap);
+  const high = innerHeight - Math.max(wall.getBoundingClientRect().top + scrollY, 5 * rem) - 2 * rem;
+  let [columns, widest] = [0, 0];
+  for (let count = 1; count <= tiles.size; count += 1) {
+    const rows = Math.ceil(tiles.size / count);
+    const picture = (high + gap) / rows - gap - CAPTION_REM * rem;
+    const width = Math.min((wall.clientWidth + gap) / count - gap, (picture * 16) / 9);
+    if (width > widest) [columns, widest] = [count, width];
+  }
+  const fits = widest >= LEAST_REM * rem;
+  wall.style.gridTemplateColumns = fits ? `repeat(${columns}, ${Math.floor(widest)}px)` : "";
 }
 
 function showTotals(cameras) {
@@ -76,8 +89,11 @@ function showTotals(cameras) {
   const people = { with_mask: 0, without_mask: 0, incorrect_mask: 0, unknown: 0 };
   for (const facts of live) for (const key of Object.keys(people)) people[key] += facts.people[key] ?? 0;
   const known = people.with_mask + people.without_mask + people.incorrect_mask;
-  const parts = [[`${live.length} of ${cameras.length}`, "live"], [String(known + people.unknown), "people in view"]];
-  if (known > 0) parts.push([`${Math.round((100 * people.with_mask) / known)} %`, "masked"]);
+  const all = known + people.unknown;
+  const parts = [[`${live.length} of ${cameras.length}`, "live"], [String(all), all === 1 ? "person in view" : "people in view"]];
+  // No percentage: these are a moment's few people, of whom some aren't told yet.
+  if (known > 0) parts.push([`${people.with_mask} of ${known}`, "with mask"]);
+  if (people.unknown > 0) parts.push([String(people.unknown), "not known yet"]);
   while (totals.children.length > parts.length) totals.lastChild.remove();
   parts.forEach(([number, words], index) => {
     if (!totals.children[index]) {
@@ -104,5 +120,8 @@ function ask() {
   stream.ask(`?${query}`);
 }
 
-window.addEventListener("resize", askSoon);
+window.addEventListener("resize", () => {
+  layOut();
+  askSoon();
+});
 stream.ask("?cameras=");
