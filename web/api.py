@@ -19,7 +19,7 @@ from maskwatch.shedding import Shedding
 from web.health import what_is_missing
 from web.login.gate import is_let_in
 from web.openapi import document
-from web.pages import streaming, take_place
+from web.pages import streaming
 from web.sight import describe, describe_settings, describe_shedding, sight_of
 from web.site import asked_width, find_camera, site
 from web.streams import WALL_TYPE, wall_messages
@@ -83,10 +83,8 @@ def status() -> Response:
 def wall() -> Response:
     """Stream all cameras, or those asked for, over one connection; the overview of all comes with it."""
     width = asked_width()
-    names = _asked_cameras()
-    give_back = take_place()
-    watcher = site().hub.watch(names, width, wants_overview=True)
-    return streaming(wall_messages(watcher), WALL_TYPE, watcher, give_back)
+    watcher = site().hub.watch(_asked_cameras(), width, wants_overview=True)
+    return streaming(wall_messages(watcher), WALL_TYPE, watcher)
 
 
 def _asked_cameras() -> list[str] | None:

@@ -9,14 +9,14 @@ from flask import Blueprint, Response, render_template
 from werkzeug.exceptions import ServiceUnavailable
 
 from maskwatch.errors import QueueError, SourceError
-from web.login.gate import while_let_in
+from web.login.gate import client_address, while_let_in
 from web.painter import paint_card, paint_frame
 from web.sight import Sight, no_broker, sight_of
 from web.site import asked_width, find_camera, site
 from web.streams import MJPEG_TYPE, mjpeg_parts
 from web.watcher import Watcher
 
-__all__ = ["pages", "streaming", "take_place"]
+__all__ = ["pages", "streaming"]
 
 pages = Blueprint("pages", __name__)
 
@@ -42,9 +42,8 @@ def stream(name: str) -> Response:
     """Stream annotated pictures to any client that reads multipart MJPEG."""
     width = asked_width()
     find_camera(name)
-    give_back = take_place()
     watcher = site().hub.watch([name], width)
-    return streaming(mjpeg_parts(site().hub, watcher), MJPEG_TYPE, watcher, give_back)
+    return streaming(mjpeg_parts(site().hub, watcher), MJPEG_TYPE, watcher)
 
 
 @pages.get("/cameras/<name>/snapshot.jpg")
@@ -74,14 +73,15 @@ def snapshot(name: str) -> Response:
     return answer
 
 
-def take_place() -> Callable[[], None]:
-    """Take a place for a stream and return what gives it back.
+def _take_place(watcher: Watcher) -> Callable[[], None]:
+    """Take a place for a watcher's stream and return what gives it back.
 
     Raises:
-        ServiceUnavailable: if all are taken.
+        ServiceUnavailable: if there is none; the watcher is closed then.
     """
-    give_back = site().slots.take()
+    give_back = site().slots.take(client_address(), watcher.close)
     if give_back is None:
+        watcher.close()
         most = site().slots.most
         raise ServiceUnavailable(
             f"{most} streams are open, which is all that web.max_streams allows; close one, or raise it",
@@ -90,11 +90,15 @@ def take_place() -> Callable[[], None]:
     return give_back
 
 
-def streaming(chunks: Iterator[bytes], mimetype: str, watcher: Watcher, give_back: Callable[[], None]) -> Response:
+def streaming(chunks: Iterator[bytes], mimetype: str, watcher: Watcher) -> Response:
     """Answer with a stream that gives up its watcher and its place however it ends, also before its first byte.
 
-    It ends by itself when its visitor's session does.
+    It ends by itself when its visitor's session does, and when another visitor, who has fewer, needs its place.
+
+    Raises:
+        ServiceUnavailable: if there is no place for it.
     """
+    give_back = _take_place(watcher)
     answer = Response(while_let_in(chunks), mimetype=mimetype)
     answer.call_on_close(watcher.close)
     answer.call_on_close(give_back)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 
 from web.hub import Hub
 from web.painter import paint_card
@@ -28,7 +31,7 @@ _LENGTHS = struct.Struct(">II")
 
 
 class StreamSlots:
-    """Counts open streams, and refuses one more than there may be.
+    """Places for open streams; when all are taken, whoever holds most of them makes room for others.
 
     Args:
         most: how many may be open.
@@ -36,32 +39,55 @@ class StreamSlots:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._open = 0
+        self._places: list[_Place] = []
         self._lock = threading.Lock()
 
     @property
     def open(self) -> int:
         """How many are open."""
-        return self._open
+        return len(self._places)
 
-    def take(self) -> Callable[[], None] | None:
+    def take(self, whose: str = "", end: Callable[[], None] | None = None) -> Callable[[], None] | None:
         """Take a place.
 
+        Args:
+            whose: for whom, such as an address. Of all places somebody else's oldest may go to them, as long as that
+                one holds more than they do then.
+            end: ends the stream when its place goes to somebody else; None for one that keeps its place.
+
         Returns:
-            What gives the place back, for calling once or more often; None when all are taken.
+            What gives the place back, for calling once or more often; None when there is none to be had.
         """
+        place, lost = _Place(whose, end), None
         with self._lock:
-            if self._open >= self.most:
-                return None
-            self._open += 1
-        taken = [True]
+            if len(self._places) >= self.most:
+                lost = self._to_spare(whose)
+                if lost is None:
+                    return None
+                self._places.remove(lost)
+            self._places.append(place)
+        if lost is not None and lost.end is not None:
+            lost.end()
 
         def give_back() -> None:
-            with self._lock:
-                if taken.pop() if taken else False:
-                    self._open -= 1
+            with self._lock, suppress(ValueError):
+                self._places.remove(place)
 
         return give_back
+
+    def _to_spare(self, whose: str) -> _Place | None:
+        """Return the oldest place of whoever holds most, if they hold more than `whose` with one place more does."""
+        held = Counter(place.whose for place in self._places)
+        most_of, number = held.most_common(1)[0]
+        if number <= held[whose] + 1:
+            return None
+        return next((place for place in self._places if place.whose == most_of and place.end is not None), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    whose: str
+    end: Callable[[], None] | None
 
 
 def mjpeg_parts(hub: Hub, watcher: Watcher) -> Iterator[bytes]:

@@ -206,6 +206,17 @@ def test_one_stream_too_many_is_refused_and_places_come_back(browser: FlaskClien
     assert site_of(app).hub.watcher_count == 0
 
 
+def test_one_client_with_all_streams_keeps_nobody_else_out(browser: FlaskClient, app: Flask) -> None:
+    greedy = [browser.get("/cameras/lobby/stream.mjpg") for _ in range(2)]
+    with closing(browser.get("/api/v1/wall", environ_overrides={"REMOTE_ADDR": "10.0.0.7"})) as other:
+        assert other.status_code == 200
+        assert list(greedy[0].iter_encoded())[1:] == [], "its oldest stream ends"
+        assert site_of(app).slots.open == site_of(app).hub.watcher_count == 2
+    for answer in greedy:
+        answer.close()
+    assert site_of(app).slots.open == 0
+
+
 def test_head_of_a_stream_keeps_no_place(browser: FlaskClient, app: Flask) -> None:
     with closing(browser.head("/cameras/lobby/stream.mjpg")) as answer:
         assert answer.status_code == 200

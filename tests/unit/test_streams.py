@@ -80,6 +80,34 @@ def test_wall_messages_can_be_taken_apart(hub: Hub) -> None:
     assert kinds == ["overview", "picture", "quiet"]
 
 
+def test_whoever_holds_most_places_makes_room_for_others() -> None:
+    slots, ended = StreamSlots(4), []
+
+    def take(whose: str, name: str) -> bool:
+        return slots.take(whose, lambda: ended.append(name)) is not None
+
+    assert [take("greedy", f"g{number}") for number in range(6)] == [True] * 4 + [False] * 2
+    assert take("nurse", "n0")
+    assert take("guard", "w0")
+    assert ended == ["g0", "g1"], "the oldest go first"
+    assert not take("greedy", "g6"), "or places would change hands for ever"
+    assert not take("nurse", "n1"), "two and two are as fair as one and three"
+    assert slots.open == 4
+
+
+def test_place_that_went_to_another_is_given_back_by_that_one_alone() -> None:
+    slots = StreamSlots(2)
+    lost = slots.take("greedy", lambda: None)
+    slots.take("greedy", lambda: None)
+    mine = slots.take("nurse", lambda: None)
+    assert lost is not None
+    assert mine is not None
+    lost()
+    assert slots.open == 2
+    mine()
+    assert slots.open == 1
+
+
 def test_places_are_limited_and_given_back_once() -> None:
     slots = StreamSlots(2)
     first, second = slots.take(), slots.take()
