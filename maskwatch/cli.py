@@ -6,8 +6,11 @@ importing a service, and nothing in the kernel imports upwards.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from importlib.metadata import entry_points
+from io import TextIOWrapper
 
 import click
 
@@ -18,6 +21,8 @@ __all__ = ["main"]
 
 GROUP = "maskwatch.verbs"
 
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
 SUMMARIES = {
     "up": "Run everything on this machine.",
     "ingest": "Read cameras and push their frames.",
@@ -27,6 +32,7 @@ SUMMARIES = {
     "notify": "Say how notifications fare, or send a test.",
     "report": "Write who wore a mask properly as a file to print and send.",
     "check": "Check the configuration and this machine.",
+    "jobs": "Look at recorded videos, write reports, tell receivers.",
     "detect": "Annotate images, folders, videos or a webcam.",
     "evaluate": "Measure detector and classifier on labelled pictures.",
     "train": "Train a classifier from labelled pictures.",
@@ -76,6 +82,9 @@ def main(args: list[str] | None = None) -> None:
     Args:
         args: the words after the program's name; None takes them from the command line.
     """
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A file's name may be no text at all, or hold letters that the terminal's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         cli.main(args=args, prog_name="maskwatch", standalone_mode=True)
     except ConfigError as error:
@@ -84,3 +93,17 @@ def main(args: list[str] | None = None) -> None:
     except MaskwatchError as error:
         click.echo(f"maskwatch: {error}", err=True)
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            raise
+        click.echo(f"maskwatch: the output can't be written: {error.strerror}; give it a place with room", err=True)
+        _throw_away_output()
+        sys.exit(1)
+
+
+def _throw_away_output() -> None:
+    """Leave nothing to be written at the end of the process, where Python would fail over it once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,12 +11,16 @@ from pathlib import Path
 
 from maskwatch.errors import MaskwatchError, SourceError
 from maskwatch.media import IMAGE_SUFFIXES
+from maskwatch.media.header import is_picture
 from maskwatch.settings.source import Source, SourceKind, parse_source, scrub_url
 
 __all__ = ["Input", "InputKind", "expand", "stem_for"]
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
-"""Which files of a folder are videos; one that is named by itself may be called anything."""
+"""Which files of a folder are videos; a video or picture that is named by itself may be called anything."""
+
+_PICTURES_IN_A_ROW = frozenset({".mjpg", ".mjpeg"})
+"""Videos that begin as a picture does."""
 
 
 class InputKind(StrEnum):
@@ -66,19 +72,36 @@ def _inputs_of(word: str) -> list[Input]:
     if source.is_live:
         return [Input(InputKind.STREAM, source, scrub_url(word))]
     path = Path(source.location)
-    if not path.exists():
-        raise SourceError(f"{word}: no such file or folder; check the path")
-    if not path.is_dir():
-        return [_file(path)]
-    found = [one for one in sorted(path.iterdir()) if one.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES]
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+        found = sorted(path.iterdir()) if is_folder else [path]
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError(f"{word}: no such file or folder; check the path") from None
+    except OSError as error:
+        raise SourceError(f"{word}: can't be read: {error.strerror}; check the path and its permissions") from error
+    if is_folder:
+        suffixes = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+        found = [one for one in found if one.suffix.lower() in suffixes and os.path.isfile(one)]
     if not found:
         raise SourceError(f"{word}: no pictures or videos in this folder; sub-folders are not searched")
-    return [_file(one) for one in found if one.is_file()]
+    return [_file(one) for one in found]
 
 
 def _file(path: Path) -> Input:
-    kind = InputKind.IMAGE if path.suffix.lower() in IMAGE_SUFFIXES else InputKind.VIDEO
-    return Input(kind, Source(SourceKind.VIDEO, str(path)), str(path))
+    suffix = path.suffix.lower()
+    is_image = suffix in IMAGE_SUFFIXES or (
+        suffix not in VIDEO_SUFFIXES | _PICTURES_IN_A_ROW and _begins_as_picture(path)
+    )
+    return Input(InputKind.IMAGE if is_image else InputKind.VIDEO, Source(SourceKind.VIDEO, str(path)), str(path))
+
+
+def _begins_as_picture(path: Path) -> bool:
+    """Tell whether a file whose name doesn't say what it is holds a picture; one that can't be read doesn't."""
+    try:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            return is_picture(file.read(12))
+    except OSError:
+        return False
 
 
 def stem_for(one: Input, taken: set[str]) -> str:

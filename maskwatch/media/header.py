@@ -9,7 +9,7 @@ import struct
 
 from maskwatch.errors import DecodeError, SourceUnsupported
 
-__all__ = ["MOST_PIXELS", "check_size", "image_size"]
+__all__ = ["MOST_PIXELS", "check_size", "image_size", "is_picture"]
 
 MOST_PIXELS = 50_000_000
 """150 MB as BGR; the largest cameras have less, and a bomb of a few kilobytes has more."""
@@ -18,6 +18,15 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, b"\xff\xd9"
+
+
+def is_picture(data: bytes) -> bool:
+    """Tell whether a file begins as one of the pictures that are known here.
+
+    Args:
+        data: its first 12 bytes, or more.
+    """
+    return data.startswith((_PNG, b"\xff\xd8\xff", b"BM")) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
 
 
 def image_size(data: bytes, name: str) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from maskwatch.errors import DecodeError, SourceError
@@ -48,7 +49,7 @@ def open_source(
     if source.kind is SourceKind.WEBCAM:
         return WebcamSource(source.location, timeout_s=timeout_s, width=width, rotate=rotate, fps=fps)
     path = Path(source.location)
-    if source.kind is SourceKind.FOLDER or (source.kind is SourceKind.VIDEO and path.is_dir()):
+    if source.kind is SourceKind.FOLDER or (source.kind is SourceKind.VIDEO and os.path.isdir(path)):
         return FolderSource(path, width=width, rotate=rotate, fps=fps or 1.0)
     if source.kind is SourceKind.VIDEO:
         _check_file(path)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from maskwatch.errors import ConfigError
 
@@ -19,6 +20,9 @@ _SECRET_QUERY = re.compile(
     re.IGNORECASE,
 )
 _WEBCAM = re.compile(r"^webcam:(?P<index>\d{1,3})$")
+_NEARLY_WEBCAM = re.compile(r"^webcam(?::|$)")
+_NEARLY_URL = re.compile(r"^(?P<scheme>(?:rtsps?|rtmps?|https?)(?::|//)/?)?(?P<credentials>[^/\s@]*:[^\s]*@)?")
+"""An address whose `://` is incomplete or missing: it would be taken for a file's name, and shown with its password."""
 
 
 class SourceKind(StrEnum):
@@ -73,9 +77,11 @@ def scrub_url(text: str) -> str:
         text: one URL, and nothing else.
 
     Returns:
-        As `scrub`, with everything up to the last @ of the text replaced.
+        As `scrub`, with everything up to the last @ of the text replaced, also where `://` is incomplete or missing.
     """
     scheme, separator, rest = text.partition("://")
+    if not separator and (nearly := _NEARLY_URL.match(text)) is not None and nearly["credentials"]:
+        return f"{nearly['scheme'] or ''}***@{text[nearly.end() :]}"
     return scrub(f"{scheme}://***@{rest.rpartition('@')[2]}" if separator and "@" in rest else text)
 
 
@@ -91,7 +97,7 @@ def parse_source(text: str, base: Path | None = None) -> Source:
         The parsed source; files need not exist yet.
 
     Raises:
-        ConfigError: if the text is empty or a URL has no host.
+        ConfigError: if the text is empty, a URL has no host, or a path begins with a home folder that nobody has.
     """
     if not text.strip():
         raise ConfigError("source is empty; expected a URL, webcam:N, /dev/videoN, a video file or a folder of images")
@@ -101,10 +107,29 @@ def parse_source(text: str, base: Path | None = None) -> Source:
         return Source(SourceKind.WEBCAM, text)
     if "://" in text:
         return _parse_url(text)
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(
+            f"source {text!r} is below a home folder that nobody has here; write the whole path"
+        ) from None
     if base is not None and not path.is_absolute():
         path = base / path
-    return Source(SourceKind.FOLDER if path.is_dir() else SourceKind.VIDEO, str(path))
+    if not os.path.lexists(path):
+        _check_meant(text)
+    # Not Path.is_dir, which fails where a folder above may not be entered.
+    return Source(SourceKind.FOLDER if os.path.isdir(path) else SourceKind.VIDEO, str(path))
+
+
+def _check_meant(text: str) -> None:
+    """Refuse what is no file and looks like something else that was misspelt."""
+    if _NEARLY_WEBCAM.match(text):
+        raise ConfigError(f"source {text!r}: expected webcam:N with a number, such as webcam:0, or a path")
+    nearly = _NEARLY_URL.match(text)
+    if nearly is not None and nearly.end():
+        raise ConfigError(
+            f"source {scrub_url(text)!r} is no file, and no URL; expected rtsp://HOST/PATH, http://HOST/PATH or a path"
+        )
 
 
 def _parse_url(text: str) -> Source:
@@ -120,6 +145,6 @@ def _parse_url(text: str) -> Source:
             "must be percent-encoded, or kept in a variable: ${NAME} is encoded by itself"
         )
     if parts.scheme == "file":
-        return Source(SourceKind.VIDEO, parts.path)
+        return Source(SourceKind.VIDEO, unquote(parts.path))
     kind = SourceKind.RTSP if parts.scheme in ("rtsp", "rtsps") else SourceKind.URL
     return Source(kind, text)

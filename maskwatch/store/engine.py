@@ -52,7 +52,7 @@ def store_url(text: str) -> URL:
     expected = "expected sqlite:////ABSOLUTE/PATH or postgresql://USER:PASSWORD@HOST/DATABASE; correct store.url"
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a ValueError of a port that is no number
         raise ConfigError(f"the record's address can't be understood; {expected}") from None
     if url.drivername == "sqlite":
         if not url.database or url.database == ":memory:" or url.query:

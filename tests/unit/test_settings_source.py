@@ -71,3 +71,48 @@ def test_scrub_url_copes_with_a_space_in_the_password() -> None:
 
 def test_repr_of_a_source_holds_no_credentials() -> None:
     assert repr(parse_source("rtsp://me:pw@host/1")) == "Source(rtsp, 'rtsp://***@host/1')"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "webcam",
+        "webcam:",
+        "webcam:first",
+        "webcam:1000",
+        "rtsp:/me:hunter2@host/1",
+        "rtsp//me:hunter2@host/1",
+        "rtsp:me:hunter2@host/1",
+        "http:/host/1",
+        "me:hunter2@10.0.0.5/stream2",
+        "~nobody-of-that-name/walk.mp4",
+    ],
+)
+def test_misspelt_source_is_no_file_and_shows_no_password(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^source ") as caught:
+        parse_source(text)
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in scrub_url(text)
+
+
+@pytest.mark.parametrize(
+    "name", ["a:b@c.mp4", "webcam", "http:old.mp4", "front@10:30.mp4", "walk.mp4", "rtsp/walk.mp4"]
+)
+def test_file_that_is_there_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    assert parse_source(name, tmp_path) == Source(SourceKind.VIDEO, str(tmp_path / name))
+
+
+@pytest.mark.parametrize("text", ["front@10:30.mp4", "rtsp/walk.mp4", "videos/a:b.mp4", "https.mp4", "me@home.mp4"])
+def test_plain_name_of_a_file_is_shown_as_it_is(text: str) -> None:
+    assert scrub_url(text) == text
+    assert parse_source(text).kind is SourceKind.VIDEO
+
+
+def test_file_url_may_hold_percent_signs() -> None:
+    assert parse_source("file:///videos/the%20door.mp4") == Source(SourceKind.VIDEO, "/videos/the door.mp4")
+
+
+def test_path_that_is_too_long_is_a_file_that_is_not_there() -> None:
+    assert parse_source("x" * 300).kind is SourceKind.VIDEO
