@@ -17,8 +17,9 @@ from pydantic import BaseModel
 
 from maskwatch.types import LABELS
 from training.commands import TrainingCommand
-from training.duplicates import bits_apart, clusters_of, face_hash
+from training.duplicates import clusters_of, face_hash
 from training.licences import NOT_STATED
+from training.picture_hash import bits_apart
 from training.samples import Sample
 from training.sheets import TILES_WH, contact_sheet
 

@@ -21,8 +21,9 @@ from maskwatch.labelled import LabelledPicture, read_labelled
 from maskwatch.media.images import decode_image, read_image_file
 from maskwatch.types import LABELS, Detection, MaskLabel
 from models.crop import MIN_FACE_PX
-from training.duplicates import difference_hash
+from models.detectors.single import middle_box
 from training.facefinder import FaceFinder, assign_detections
+from training.picture_hash import difference_hash
 
 __all__ = ["Sample", "count_labels", "read_folder", "read_picture"]
 
@@ -33,9 +34,6 @@ CONTEXT = 2.0
 
 PATCH_SIDE_PX = 320
 """Longest side of the kept surroundings; larger ones are shrunk. The network sees 128."""
-
-WHOLE_PICTURE_FACE = 0.85
-"""Where no face is found in a one-face picture: the face's side over the picture's shorter side."""
 
 BATCH_PICTURES = 16
 BATCH_PIXELS = 8_000_000
@@ -59,7 +57,7 @@ class Sample:
             left eye, tip of the nose, right and left corner of the mouth, as the person has them.
         found_box: the detector's own box of the face in pixels of the patch, or None where it didn't find it.
         cluster: faces of near-duplicate pictures have the same number; -1 before `training.duplicates` has looked.
-        picture_hash: of the whole picture, from `training.duplicates.difference_hash`; empty where nobody asked.
+        picture_hash: of the whole picture, from `training.picture_hash.difference_hash`; empty where nobody asked.
     """
 
     file: str
@@ -148,7 +146,7 @@ def _faces(loaded: _Loaded, found: Sequence[Detection]) -> list[Sample]:
     height, width = loaded.picture_bgr.shape[:2]
     if loaded.labelled.single:
         largest = max(found, key=lambda face: _longest(face.box_xyxy), default=None)
-        faces = [(largest.box_xyxy if largest else _middle(width, height), loaded.labelled.faces[0].label)]
+        faces = [(largest.box_xyxy if largest else middle_box(loaded.picture_bgr), loaded.labelled.faces[0].label)]
         own = [largest]
     else:
         faces = [(face.box_xyxy, face.label) for face in loaded.labelled.faces if face.box_xyxy is not None]
@@ -168,12 +166,6 @@ def _longest(box: Box) -> float:
 def _reaches(box: Box, width: int, height: int) -> bool:
     """Tell whether a box has a part inside the picture."""
     return box[0] < width and box[1] < height and box[2] > 0 and box[3] > 0
-
-
-def _middle(width: int, height: int) -> Box:
-    """Return the square in the middle of a picture that a face is assumed to fill."""
-    side = WHOLE_PICTURE_FACE * min(height, width)
-    return ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
 
 
 def _cut(loaded: _Loaded, box: Box, label: MaskLabel, found: Detection | None, look: bytes) -> Sample:

@@ -8,7 +8,7 @@ from maskwatch.arrays import UInt8Array
 from maskwatch.types import Profile
 from models.detectors.base import Detector
 
-__all__ = ["WHOLE_PICTURE_FACE", "find_single_faces", "middle_box"]
+__all__ = ["find_single_faces", "middle_box"]
 
 Box = tuple[float, float, float, float]
 

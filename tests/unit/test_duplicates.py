@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from maskwatch.arrays import UInt8Array
-from training.duplicates import bits_apart, difference_hash, near_pairs, number_clusters, with_clusters
+from training.duplicates import number_clusters, with_clusters
+from training.picture_hash import bits_apart, difference_hash, near_pairs
 from training.samples import Sample
 
 
