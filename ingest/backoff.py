@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from ingest.states import Happening
 from maskwatch.backoff import Backoff
+from maskwatch.errors import DecodeError, SourceAuthError, SourceError, SourceUnsupported
 
-__all__ = ["after_crash", "after_loss", "after_refusal", "after_undecodable"]
+__all__ = ["Failure", "Patience", "after_crash", "after_loss", "after_refusal", "after_undecodable"]
 
 
 def after_loss(chance: Callable[[], float] = random.random) -> Backoff:
@@ -28,3 +31,52 @@ def after_undecodable(chance: Callable[[], float] = random.random) -> Backoff:
 def after_crash(chance: Callable[[], float] = random.random) -> Backoff:
     """1 to 60 s."""
     return Backoff(1.0, 60.0, chance)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an attempt to read a source went wrong, and how to go on.
+
+    Attributes:
+        what: as the camera's state machine calls it.
+        reason: for a person; may hold credentials still.
+        delay_s: until the next attempt.
+    """
+
+    what: Happening
+    reason: str
+    delay_s: float
+
+
+class Patience:
+    """What is known of one source's failures so far; each kind has a back-off of its own."""
+
+    def __init__(self) -> None:
+        """Begin with the shortest delays."""
+        self._backoffs = {
+            Happening.LOSS: after_loss(),
+            Happening.REFUSAL: after_refusal(),
+            Happening.UNDECODABLE: after_undecodable(),
+            Happening.CRASH: after_crash(),
+        }
+
+    def failure(self, error: Exception) -> Failure:
+        """Tell what an error means for the source, and how long to leave it alone."""
+        what = _kind(error)
+        reason = str(error)
+        if what is Happening.CRASH:
+            reason = f"its reader broke: {type(error).__name__}; the log has the details"
+        return Failure(what, reason, self._backoffs[what].next_s())
+
+    def reset(self) -> None:
+        """Begin anew: the source is well again."""
+        for backoff in self._backoffs.values():
+            backoff.reset()
+
+
+def _kind(error: Exception) -> Happening:
+    if isinstance(error, SourceAuthError):
+        return Happening.REFUSAL
+    if isinstance(error, (SourceUnsupported, DecodeError)):
+        return Happening.UNDECODABLE
+    return Happening.LOSS if isinstance(error, SourceError) else Happening.CRASH

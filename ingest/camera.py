@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from ingest.backoff import after_crash, after_loss, after_refusal, after_undecodable
+from ingest.backoff import Failure, Patience
 from ingest.blackout import Blackout
-from ingest.pacing import Pacer, Rate
+from ingest.pacing import EpochTime, Pacer, Rate
 from ingest.ports import Epochs, Opener, Timer
 from ingest.probe import answers
 from ingest.selection import Selection
@@ -19,7 +19,7 @@ from ingest.sender import Sender
 from ingest.states import CameraMachine, Happening, Standing
 from maskwatch.backoff import Backoff
 from maskwatch.broker.messages import Hold, OfferStatus
-from maskwatch.errors import DecodeError, MaskwatchError, QueueError, SourceAuthError, SourceError, SourceUnsupported
+from maskwatch.errors import DecodeError, MaskwatchError, QueueError
 from maskwatch.media.frame import FrameSource, Grab, MediaFrame
 from maskwatch.media.jpeg import encode_jpeg
 from maskwatch.settings import CameraSettings, MotionSettings, Source
@@ -46,16 +46,6 @@ class _Tuning:
     @staticmethod
     def of(settings: CameraSettings) -> _Tuning:
         return _Tuning(settings.width, settings.fps, settings.motion, Blackout.of(settings))
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """How an attempt to read a source went wrong, and how to go on."""
-
-    what: Happening
-    reason: str
-    backoff: Backoff
-    is_probed: bool = False
 
 
 class Camera:
@@ -108,17 +98,10 @@ class Camera:
         self._reconnects = 0
         self._size_wh = (0, 0)
         self._packet_at_s: float | None = None
-        self._base_s = 0.0
-        self._last_s = 0.0
-        self._last_at_s: float | None = None
+        self._time = EpochTime()
         self._last_due_s: float | None = None
         self._settled_at_s = 0.0
-        self._losses = {
-            Happening.LOSS: after_loss(),
-            Happening.REFUSAL: after_refusal(),
-            Happening.UNDECODABLE: after_undecodable(),
-            Happening.CRASH: after_crash(),
-        }
+        self._patience = Patience()
         self._log = structlog.get_logger().bind(camera=self.name)
         # Its log lines carry what is bound to all of this process' lines.
         run_in_context = contextvars.copy_context().run
@@ -198,15 +181,17 @@ class Camera:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            failure = None
             try:
                 if self._play():
                     return
             except Exception as error:  # noqa: BLE001 - a thread's edge: one camera's trouble must stay its own
                 self._has_failed = True
-                attempt = self._judge(error)
-                delay_s = attempt.backoff.next_s()
-                self._tell(attempt, delay_s)
-                self._wait(delay_s, attempt.is_probed)
+                failure = self._patience.failure(error)
+                self._tell(failure, error)
+            # Only here is the error gone, and with it what it held: the source, its decoder, the last picture.
+            if failure is not None:
+                self._wait(failure)
 
     def _play(self) -> bool:
         """Open the source and read it to its end.
@@ -248,31 +233,41 @@ class Camera:
         """Read and offer until the end or until asked to stop."""
         pacer = Pacer() if source.is_paced else None
         selection = Selection(tuned.motion, tuned.blackout, self._timer)
-        self._begin_session()
+        now_s = time.monotonic()
+        self._settled_at_s = now_s + _SETTLED_S
+        self._time.opened(now_s)
         while not self._stop.is_set():
             if self._wanted != tuned:
                 tuned = self._wanted
                 source.retune(width=tuned.width, fps=tuned.fps)
                 selection = Selection(tuned.motion, tuned.blackout, self._timer)
-            began_s = time.monotonic()
             try:
-                grab = source.grab()
-                if grab is None:
+                if not self._take(source, pacer, selection, tuned.blackout):
                     return
-                self._timer.observe("read", time.monotonic() - began_s)
-                looked = self._look_at(source, grab, selection, tuned.blackout)
             except DecodeError as error:
                 if not source.goes_on:
                     raise
                 self._sender.drop(DropReason.DECODE_ERROR)
                 self._log.warning("picture.unreadable", error=str(error))
-                continue
-            if pacer is None or self._await(pacer, grab):
-                self._account(grab)
-                if isinstance(looked, DropReason):
-                    self._sender.drop(looked)
-                else:
-                    self._offer(looked, looked.captured_s if pacer is None else time.monotonic())
+
+    def _take(self, source: FrameSource, pacer: Pacer | None, selection: Selection, blackout: Blackout) -> bool:
+        """Read a picture and offer it once its time has come; False at the end.
+
+        Nothing of it outlives the call: while a camera waits for its next picture it keeps none, which would be 1 MB.
+        """
+        began_s = time.monotonic()
+        grab = source.grab()
+        if grab is None:
+            return False
+        self._timer.observe("read", time.monotonic() - began_s)
+        if pacer is None or self._await(pacer, grab):
+            looked = self._look_at(source, grab, selection, blackout)
+            self._account(grab)
+            if isinstance(looked, DropReason):
+                self._sender.drop(looked)
+            else:
+                self._offer(looked, looked.captured_s if pacer is None else time.monotonic())
+        return True
 
     def _look_at(
         self, source: FrameSource, grab: Grab, selection: Selection, blackout: Blackout
@@ -303,7 +298,7 @@ class Camera:
     def _account(self, grab: Grab) -> None:
         """Count a picture that was due, and those that were left out on the way to it."""
         now_s = time.monotonic()
-        self._last_s, self._last_at_s = self._base_s + grab.media_time_s, now_s
+        self._time.picture(grab.media_time_s, now_s)
         self._last_due_s = now_s
         self._sender.drop(DropReason.STALE, grab.skipped)
         self._sender.drop(DropReason.STILL, grab.unseen)
@@ -314,14 +309,13 @@ class Camera:
         jpeg = encode_jpeg(frame.frame_bgr)
         encoded_s = time.monotonic()
         self._size_wh = frame.size_wh
-        status = self._sender.send(self._hold, jpeg, frame.size_wh, self._last_s, captured_s)
+        status = self._sender.send(self._hold, jpeg, frame.size_wh, self._time.last_s, captured_s)
         self._timer.observe("encode", encoded_s - began_s)
         self._timer.observe("offer", time.monotonic() - encoded_s)
         if status is OfferStatus.STALE_EPOCH:
             self.lost_hold = True
         if encoded_s > self._settled_at_s:
-            for backoff in self._losses.values():
-                backoff.reset()
+            self._patience.reset()
         if self.machine.state is not CameraState.LIVE:
             self._came_back()
 
@@ -335,12 +329,6 @@ class Camera:
         if self.machine.happen(Happening.PICTURE):
             event = "source.opened" if before.state is CameraState.CONNECTING else "source.reconnected"
             self._log.info(event, after_s=round(time.monotonic() - before.since_s, 1), size=list(self._size_wh))
-
-    def _begin_session(self) -> None:
-        """Go on in the epoch's time where the last session stopped, plus what has passed since."""
-        self._settled_at_s = time.monotonic() + _SETTLED_S
-        if self._last_at_s is not None:
-            self._base_s = self._last_s + max(0.0, time.monotonic() - self._last_at_s)
 
     def _next_round(self) -> bool:
         """Begin a loop's next round, whose times begin anew; False when the hold is lost or the camera is to stop."""
@@ -359,7 +347,7 @@ class Camera:
                 continue
             self._hold = hold
             self.is_changing_epoch = False
-            self._base_s, self._last_s, self._last_at_s = 0.0, 0.0, None
+            self._time.begin()
             return True
         return False
 
@@ -369,34 +357,22 @@ class Camera:
         if reading is not None and reading.packet_age_s is not None:
             self._packet_at_s = time.monotonic() - reading.packet_age_s
 
-    def _judge(self, error: Exception) -> _Attempt:
-        if isinstance(error, SourceAuthError):
-            return self._attempt(Happening.REFUSAL, error)
-        if isinstance(error, (SourceUnsupported, DecodeError)):
-            return self._attempt(Happening.UNDECODABLE, error)
-        if isinstance(error, SourceError):
-            attempt = self._attempt(Happening.LOSS, error)
-            return _Attempt(attempt.what, attempt.reason, attempt.backoff, is_probed=not answers(self._source))
-        self.crashes += 1
-        self._log.error("camera.crashed", exc_info=not isinstance(error, MaskwatchError), error=str(error))
-        reason = f"its reader broke: {type(error).__name__}; the log has the details"
-        return _Attempt(Happening.CRASH, reason, self._losses[Happening.CRASH])
-
-    def _attempt(self, what: Happening, error: SourceError) -> _Attempt:
-        return _Attempt(what, str(error), self._losses[what])
-
-    def _tell(self, attempt: _Attempt, delay_s: float) -> None:
-        if self.machine.happen(attempt.what, attempt.reason):
+    def _tell(self, failure: Failure, error: Exception) -> None:
+        if failure.what is Happening.CRASH:
+            self.crashes += 1
+            self._log.error("camera.crashed", exc_info=not isinstance(error, MaskwatchError), error=str(error))
+        if self.machine.happen(failure.what, failure.reason):
             self._log.warning(
                 "source.failed",
                 state=self.machine.state.value,
-                reason=attempt.reason,
-                retry_s=round(delay_s, 1),
+                reason=failure.reason,
+                retry_s=round(failure.delay_s, 1),
             )
 
-    def _wait(self, delay_s: float, is_probed: bool) -> None:
-        """Wait before the next attempt, but not after the source's host answers again."""
-        ends_s = time.monotonic() + delay_s
+    def _wait(self, failure: Failure) -> None:
+        """Wait before the next attempt, but not after the host of a source that was lost answers again."""
+        is_probed = failure.what is Happening.LOSS and not answers(self._source)
+        ends_s = time.monotonic() + failure.delay_s
         while (left_s := ends_s - time.monotonic()) > 0:
             if self._stop.wait(min(left_s, _PROBE_EVERY_S)):
                 return

@@ -1,10 +1,10 @@
-"""When the pictures of a file are due, and how many frames a second there were."""
+"""Times of pictures: when those of a file are due, where they are within the epoch, how many a second there were."""
 
 from __future__ import annotations
 
 from collections import deque
 
-__all__ = ["Pacer", "Rate"]
+__all__ = ["EpochTime", "Pacer", "Rate"]
 
 _LATEST_S = 1.0
 
@@ -32,6 +32,30 @@ class Pacer:
         if ahead_s < -_LATEST_S:
             self._start_s -= ahead_s
         return max(0.0, ahead_s)
+
+
+class EpochTime:
+    """Seconds within a camera's epoch: they go on when its source is opened again, and never fall before the next."""
+
+    def __init__(self) -> None:
+        """Begin an epoch."""
+        self.last_s = 0.0
+        """Of the last picture."""
+        self._base_s = 0.0
+        self._last_at_s: float | None = None
+
+    def begin(self) -> None:
+        """Begin another epoch, whose first picture is at 0."""
+        self.last_s, self._base_s, self._last_at_s = 0.0, 0.0, None
+
+    def opened(self, now_s: float) -> None:
+        """Go on where the source broke off, plus what has passed since; its own times begin at 0 again."""
+        if self._last_at_s is not None:
+            self._base_s = self.last_s + max(0.0, now_s - self._last_at_s)
+
+    def picture(self, media_time_s: float, now_s: float) -> None:
+        """Take a picture's time since its source was opened."""
+        self.last_s, self._last_at_s = self._base_s + media_time_s, now_s
 
 
 class Rate:

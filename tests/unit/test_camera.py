@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import cast
 
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+import ingest.backoff
 import ingest.camera
 from ingest.camera import Camera
 from ingest.sender import Sender
+from maskwatch.arrays import UInt8Array
 from maskwatch.backoff import Backoff
 from maskwatch.broker.messages import Hold, OfferStatus
 from maskwatch.errors import SourceAuthError, SourceLost, SourceUnsupported
@@ -45,7 +48,7 @@ class Scripted(FrameSource):
         self.may_go_on = threading.Lock()
         """Who holds it looks at what the thread has counted, while it gives no picture."""
 
-    def picture(self) -> Grab:
+    def picture(self) -> Loaded:
         time.sleep(0.005)
         with self.may_go_on:
             self.number += 1
@@ -201,7 +204,7 @@ def test_failures_have_states_and_end_with_the_stop(stage: Stage, error: Excepti
 def test_unexpected_failure_while_reading_closes_the_source_and_is_tried_again(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest.camera, "after_crash", lambda: Backoff(0.05, 0.1))
+    monkeypatch.setattr(ingest.backoff, "after_crash", lambda: Backoff(0.05, 0.1))
     stage.source.next = fail(KeyError("oops"))
     with capture_logs() as lines:
         camera = stage.begin()
@@ -211,6 +214,47 @@ def test_unexpected_failure_while_reading_closes_the_source_and_is_tried_again(
         await_state(camera, CameraState.LIVE)
     assert camera.crashes >= 2
     assert [line["exc_info"] for line in lines if line["event"] == "camera.crashed"] == [True] * camera.crashes
+
+
+def test_no_picture_is_kept_while_the_next_one_is_waited_for(stage: Stage) -> None:
+    pictures: list[weakref.ref[UInt8Array]] = []
+    is_waiting, may_go_on = threading.Event(), threading.Event()
+
+    def picture() -> Grab:
+        if len(pictures) == 3:
+            is_waiting.set()
+            may_go_on.wait(WITHIN_S)
+        grab = stage.source.picture()
+        pictures.append(weakref.ref(grab.source_bgr))
+        return grab
+
+    stage.source.next = picture
+    stage.begin()
+    assert is_waiting.wait(WITHIN_S)
+    try:
+        assert [picture() for picture in pictures] == [None, None, None]
+    finally:
+        may_go_on.set()
+
+
+def test_nothing_of_a_source_that_failed_is_kept_until_the_next_try(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest.backoff, "after_refusal", lambda: Backoff(3600, 3600))
+    errors: list[weakref.ref[Exception]] = []
+
+    class Refused(SourceAuthError):
+        def __init__(self) -> None:
+            super().__init__("no")
+            errors.append(weakref.ref(self))
+
+    def refuse() -> Grab:
+        raise Refused
+
+    stage.source.next = refuse
+    camera = stage.begin()
+    await_state(camera, CameraState.AUTH_FAILED)
+    wait_for(lambda: errors[0]() is None, WITHIN_S, "the end of the error, which holds the source by its traceback")
 
 
 def test_stop_of_packets_is_a_stall_and_their_return_ends_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
