@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -99,7 +100,7 @@ class Network:
         self.folder = folder
         self.hosts = folder / "hosts"
         self.hosts.write_text("127.0.0.1 localhost\n")
-        self._prefix = f"mw{os.getpid()}"
+        self._prefix = f"mw{token_hex(4)}"
         self._numbers = count(2)
         self._boxes: list[Box] = []
         self._forwards: list[socket.socket] = []
@@ -171,7 +172,7 @@ class Box:
         """What it has printed."""
         return self.log.read_text(errors="replace")
 
-    def run(self, argv: Sequence[str], timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, argv: Sequence[str], timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command inside, as the same user with the same environment."""
         uid, _, gid = self.spec.user.partition(":")
         enter = ["nsenter", "-t", str(self.process.pid), "-m", "-n", "-u", "-r", "-S", uid, "-G", gid]

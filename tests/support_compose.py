@@ -47,7 +47,7 @@ def compose(*words: str, environ: Mapping[str, str] | None = None) -> subprocess
     kept = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/tmp")}
     return subprocess.run(
         [str(program), "--project-directory", str(ROOT), *words],
-        cwd=ROOT, env={**kept, **(environ or {})}, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, env={**kept, **(environ or {})}, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 

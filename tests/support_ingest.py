@@ -18,7 +18,12 @@ from maskwatch.broker.counts import CameraCounts, Counts
 from maskwatch.broker.messages import CameraView
 from tests.support import ROOT, wait_for
 
-__all__ = ["Ingest", "ingest"]
+__all__ = ["GENEROUS_S", "STOP_S", "Ingest", "ingest"]
+
+GENEROUS_S = 60.0
+"""For things that take a second or two on an idle machine."""
+STOP_S = 15.0
+"""Ten seconds are promised for the end of a process; on a busy machine it is over a little later."""
 
 
 class Ingest:
@@ -46,7 +51,7 @@ class Ingest:
     def view(self, camera: str) -> CameraView | None:
         return next((view for view in self.book.overview() if view.info.name == camera), None)
 
-    def await_state(self, camera: str, state: str, deadline_s: float = 15) -> CameraView:
+    def await_state(self, camera: str, state: str, deadline_s: float = GENEROUS_S) -> CameraView:
         def reached() -> CameraView | None:
             view = self.view(camera)
             return view if view is not None and view.state == state else None
@@ -60,7 +65,7 @@ class Ingest:
         found = Counts.read(self.client).cameras.get(camera)
         return found.captured if found else 0
 
-    def await_frames(self, camera: str, more: int, deadline_s: float = 15) -> None:
+    def await_frames(self, camera: str, more: int, deadline_s: float = GENEROUS_S) -> None:
         goal = self.captured(camera) + more
         wait_for(lambda: self.captured(camera) >= goal, deadline_s, f"{more} more frames of {camera}")
 
@@ -73,7 +78,7 @@ def ingest(url: str, folder: Path, cameras: dict[str, object] | None = None, nam
         yield process
         if process.process.poll() is None:
             process.process.send_signal(signal.SIGTERM)
-            assert process.process.wait(10) == 0
+            assert process.process.wait(STOP_S) == 0
     finally:
         process.process.kill()
         process.process.wait(10)

@@ -69,7 +69,7 @@ class JobsProcess:
 
     def worker(self, queue: str) -> int:
         """Return the process id of a queue's worker, once it runs."""
-        (pid,) = wait_for(lambda: self.pids("--one", queue), 30, f"the worker of {queue} runs")
+        (pid,) = wait_for(lambda: self.pids("--one", queue), 120, f"the worker of {queue} runs")
         return pid
 
     def stop(self, within_s: float = 15.0) -> int:

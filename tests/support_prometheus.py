@@ -40,7 +40,7 @@ class Prometheus:
         """Return the data of an answer of its API, or fail with what it says is wrong."""
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=60) as answer:
                 return json.loads(answer.read())["data"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{query}: {error.read().decode()}") from error
@@ -95,7 +95,7 @@ def started_prometheus(folder: Path, site_port: int, *, every_s: int = 1) -> Ite
         )  # fmt: skip
     server = Prometheus(port)
     try:
-        wait_for(server.is_ready, 60, f"Prometheus answers; it logs to {folder / 'prometheus.log'}")
+        wait_for(server.is_ready, 120, f"Prometheus answers; it logs to {folder / 'prometheus.log'}")
         yield server
     finally:
         process.kill()

@@ -207,7 +207,7 @@ class Broker:
         client.subscribe("#", qos=1)
         client.loop_start()
         try:
-            assert ready.wait(20)
+            assert ready.wait(60)
             yield
         finally:
             client.disconnect()
@@ -229,7 +229,7 @@ def broker(port: int | None = None) -> Iterator[Broker]:
     config.write_text("\n".join(lines) + "\n")
     process = subprocess.Popen([_mosquitto(), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for(lambda: _listens(port), 20, "mosquitto to listen")
+        wait_for(lambda: _listens(port), 60, "mosquitto to listen")
         yield Broker(port, process)
     finally:
         process.kill()

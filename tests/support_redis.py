@@ -39,7 +39,7 @@ def redis_server(binary: str | None = None, *options: str, port: int | None = No
     url = f"redis://127.0.0.1:{port}/0"
     try:
         with connect(url) as probe:
-            wait_for(lambda: _answers(probe), 10, f"an answer of {command[0]}")
+            wait_for(lambda: _answers(probe), 60, f"an answer of {command[0]}")
         yield url
     finally:
         process.kill()

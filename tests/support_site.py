@@ -67,7 +67,7 @@ def site_process(
         command = [sys.executable, "-m", "maskwatch", "web", "--port", str(port)]
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=err)
     try:
-        wait_for(lambda: _is_healthy(port), 60, f"an answer of the site, which logs to {log}")
+        wait_for(lambda: _is_healthy(port), 120, f"an answer of the site, which logs to {log}")
         yield port, process
     finally:
         process.kill()

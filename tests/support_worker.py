@@ -92,7 +92,7 @@ class WorkerProcess:
 
 @contextmanager
 def started_worker(
-    url: str, folder: Path, name: str = "one", words: Sequence[str] = (), *, ready_within_s: float = 60.0
+    url: str, folder: Path, name: str = "one", words: Sequence[str] = (), *, ready_within_s: float = 120.0
 ) -> Iterator[WorkerProcess]:
     """Start a worker, wait until it is ready, and make sure it is gone afterwards.
 

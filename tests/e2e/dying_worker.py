@@ -1,7 +1,5 @@
 """A worker without networks that kills itself just before or just after it has handed records over.
 
-    python -m tests.e2e.dying_worker URL
-
 It dies once over each record, alternately before and after; so the same is said again by the next one.
 """
 
@@ -9,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from typing import cast
 
@@ -65,7 +62,3 @@ def main(url: str) -> None:
             FrameQueue(client, lease_ms=LEASE_MS), cast(WorkerModels, FakeModels()), ProcessMetrics("worker"), stop,
             plan=BatchPlan(8, 60.0, 0.0), keeper=Keeper(DyingLog(other), Snapshots(other)),
         ).run()  # fmt: skip
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -34,7 +34,7 @@ NOT_HERE = {
     "worker-gpu": "the command of worker, on a GPU",
 }
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(4 * HEALTHY_S)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ class Site:
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def get(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         try:
             connection.request("GET", path, headers=self._headers)
             answer = connection.getresponse()
@@ -81,7 +81,7 @@ class Site:
 
 def test_frames_go_all_the_way_and_the_site_is_ready(stack: Stack, secrets: Path) -> None:
     port = stack.published("web")
-    wait_for(lambda: Site(port).get("/readyz")[0] == 200, 60, f"readiness: {Site(port).get('/readyz')}", 0.5)
+    wait_for(lambda: Site(port).get("/readyz")[0] == 200, HEALTHY_S, f"readiness: {Site(port).get('/readyz')}", 0.5)
     scraper = Site(port, (secrets / "metrics_token").read_text())
 
     def analysed() -> bool:
@@ -89,7 +89,7 @@ def test_frames_go_all_the_way_and_the_site_is_ready(stack: Stack, secrets: Path
         counts = [line for line in lines if line.startswith("maskwatch_frames_analysed_total")]
         return len(counts) == 6 and all(float(line.split()[1]) > 0 for line in counts if "dropout" not in line)
 
-    wait_for(analysed, 120, "frames of every film are analysed", 0.5)
+    wait_for(analysed, HEALTHY_S, "frames of every film are analysed", 0.5)
 
 
 def test_nobody_gets_in_without_the_password_or_the_token(stack: Stack, secrets: Path) -> None:
@@ -106,7 +106,9 @@ def test_prometheus_finds_and_scrapes_every_process(stack: Stack) -> None:
         targets = prometheus.json("/api/v1/targets")["data"]["activeTargets"]
         return {one["labels"].get("service", "") for one in targets if one["health"] == "up"}
 
-    wait_for(lambda: {"ingest", "worker", "recorder", "web"} <= scraped(), 120, f"every kind is up: {scraped()}", 1.0)
+    wait_for(
+        lambda: {"ingest", "worker", "recorder", "web"} <= scraped(), HEALTHY_S, f"every kind is up: {scraped()}", 1.0
+    )
 
 
 def test_processes_are_nobody_and_can_write_to_their_volumes_alone(stack: Stack) -> None:
@@ -151,8 +153,8 @@ def test_replicas_that_are_added_get_work_and_leave_in_time(stack: Stack) -> Non
     stack.start("ingest", 2)
     for name, work in (("worker-2", "worker.ready"), ("ingest-2", "camera.taken")):
         box = stack.boxes[name]
-        stack.await_health(name, 120)
-        wait_for(partial(_has_said, box, work), 30, f"{name} says {work}")
+        stack.await_health(name, HEALTHY_S)
+        wait_for(partial(_has_said, box, work), HEALTHY_S, f"{name} says {work}")
         grace_s = int(stack.project["services"][name[:-2]]["stop_grace_period"].rstrip("s"))
         assert box.stop(grace_s) == 0
 
@@ -167,12 +169,12 @@ def test_killed_replicas_are_made_up_for(stack: Stack, secrets: Path) -> None:
             return sorted(Counter(book.holders().values()).values())
 
         for service in ("worker", "ingest"):
-            stack.await_health(stack.start(service, 3).spec.name, 120)
-        wait_for(lambda: shares() == [3, 3], 60, "two share six cameras")
+            stack.await_health(stack.start(service, 3).spec.name, HEALTHY_S)
+        wait_for(lambda: shares() == [3, 3], HEALTHY_S, "two share six cameras")
         for name in ("worker-3", "ingest-3"):
             stack.boxes[name].kill()
         killed_s = time.monotonic()
-        wait_for(lambda: shares() == [6], 60, "one has all cameras again")
+        wait_for(lambda: shares() == [6], HEALTHY_S, "one has all cameras again")
         print(f"all cameras are held {time.monotonic() - killed_s:.1f} s after the kill")
         before = Counts.read(client).cameras
 
@@ -180,7 +182,7 @@ def test_killed_replicas_are_made_up_for(stack: Stack, secrets: Path) -> None:
             now = Counts.read(client).cameras
             return all(now[name].analysed > before[name].analysed for name in ("lobby", "ward", "gate", "office"))
 
-        wait_for(goes_on, 60, "frames of every camera are analysed again")
+        wait_for(goes_on, HEALTHY_S, "frames of every camera are analysed again")
         print(f"all are analysed {time.monotonic() - killed_s:.1f} s after the kill")
         assert Counts.read(client).balanced
 

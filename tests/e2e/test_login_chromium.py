@@ -135,6 +135,6 @@ def test_programs_and_players_stream_with_a_token(tmp_path: Path) -> None:
         for user, expected in ((f"player:{TOKEN}", 0), (f"other:{TOKEN}", 1)):
             url = f"http://{user}@127.0.0.1:{port}/cameras/lobby/stream.mjpg"
             words = ["ffprobe", "-v", "error", "-f", "mpjpeg", "-show_entries", "stream=width", url]
-            done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
             assert done.returncode == expected, done.stderr
             assert ("width=640" in done.stdout) is (expected == 0)

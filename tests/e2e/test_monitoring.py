@@ -20,13 +20,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from maskwatch.jobs.types import JobState
 from maskwatch.types import CameraState, DropReason, EventKind, MaskLabel, Verdict
-from tests.e2e.test_up import Up
 from tests.support import free_port, requires_debian, wait_for
 from tests.support_media import write_film
 from tests.support_prometheus import DASHBOARDS, Prometheus, asked, rules, started_prometheus
+from tests.support_up import GENEROUS_S, Up, environ_of, started_up
 from tests.support_worker import moving_face
-
-GENEROUS_S = 120.0
 
 pytestmark = pytest.mark.timeout(10 * GENEROUS_S)
 
@@ -68,7 +66,7 @@ class Run:
 
 def counted(port: int, name: str) -> dict[str, float]:
     """Return what a site says of a counter, by camera."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     samples = [sample for family in families for sample in family.samples if sample.name == name]
     return {sample.labels["camera"]: sample.value for sample in samples}
@@ -96,11 +94,8 @@ def wait_for_data(prometheus: Prometheus, queries: dict[str, str]) -> None:
 
 def second_site(up: Up) -> tuple[int, subprocess.Popen[bytes]]:
     """Start another site on the same Redis servers."""
-    web = next(iter(up.pids("web")))
-    variables = Path(f"/proc/{web}/environ").read_text().split("\0")
-    environ = dict(item.split("=", 1) for item in variables if "=" in item)
     port = free_port()
-    environ["MASKWATCH_WEB__PORT"] = str(port)
+    environ = environ_of(min(up.pids("web"))) | {"MASKWATCH_WEB__PORT": str(port)}
     with (up.home.parent / "other.log").open("wb") as log:
         command = [sys.executable, "-m", "maskwatch", "web", "--port", str(port)]
         return port, subprocess.Popen(command, env=environ, cwd=up.home, stdout=log, stderr=log)
@@ -110,13 +105,11 @@ def second_site(up: Up) -> tuple[int, subprocess.Popen[bytes]]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     requires_debian("prometheus")
     folder = tmp_path_factory.mktemp("monitoring")
-    home = folder / "home"
-    home.mkdir()
     film = write_film(folder / "walk.mp4", 25, size_wh=(640, 360), fps=5, draw=moving_face)
     config = folder / "cameras.yaml"
     config.write_text((CAMERAS + SPARE).format(film=film))
-    up = Up(home, "--config", str(config), "--workers", "2", environ={"MASKWATCH_WORKER__STALE_AFTER_S": "30"})
-    try:
+    words, environ = ["--config", str(config), "--workers", "2"], {"MASKWATCH_WORKER__STALE_AFTER_S": "30"}
+    with started_up(folder / "home", *words, environ=environ) as up:
         wait_for(lambda: up.get("/healthz"), GENEROUS_S, f"the site answers; it logs to {up.log}")
         port, other = second_site(up)
         try:
@@ -125,8 +118,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         finally:
             other.kill()
             other.wait(10)
-    finally:
-        up.clean_up()
 
 
 def test_every_replica_of_every_kind_is_found(run: Run) -> None:

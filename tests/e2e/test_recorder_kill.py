@@ -37,6 +37,7 @@ from maskwatch.types import Verdict
 from tests.e2e.killed_worker import DONE, TRIED, be_worker
 from tests.support import wait_for
 from tests.support_doors import Doors
+from tests.support_ingest import STOP_S
 from tests.support_postgres import postgres_server
 from tests.support_records import an_event, somebody
 from tests.support_redis import redis_server
@@ -298,7 +299,7 @@ def test_recorder_verb_records_and_ends_on_sigterm(tmp_path: Path) -> None:
                 assert [event.track_id for event in store.events().rows] == [1]
                 assert [info.name for info in ProcessBook(client).list("recorder")] == ["r1"]
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(10) == 0
+                assert process.wait(STOP_S) == 0
                 assert ProcessBook(client).list("recorder") == []
         finally:
             with suppress(ProcessLookupError):

@@ -18,13 +18,13 @@ import redis
 from maskwatch.broker.counts import Counts
 from tests.e2e.counted_worker import ANALYSED
 from tests.support import ROOT, wait_for
-from tests.support_ingest import Ingest, ingest
+from tests.support_ingest import STOP_S, Ingest, ingest
 from tests.support_media import write_film
 from tests.support_redis import redis_server
 from tests.support_worker import registered
 
 CAMERAS = 12
-GENEROUS_S = 60.0
+GENEROUS_S = 120.0
 
 pytestmark = pytest.mark.timeout(6 * GENEROUS_S)
 
@@ -36,7 +36,7 @@ def worker(url: str, name: str) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(STOP_S) == 0
     finally:
         process.kill()
         process.wait(10)
@@ -92,8 +92,8 @@ def test_one_three_one(tmp_path: Path) -> None:
             return all(not one.waiting and not one.in_flight for one in Counts.read(client).cameras.values())
 
         first.process.send_signal(signal.SIGTERM)
-        assert first.process.wait(10) == 0
-        wait_for(settled, 20, "what waited is done")
+        assert first.process.wait(STOP_S) == 0
+        wait_for(settled, GENEROUS_S, "what waited is done")
         counts = Counts.read(client)
         frames = [frame for _, frame in analysed(client)]
         assert len(frames) == len(set(frames)), "a frame was analysed twice"

@@ -11,11 +11,11 @@ from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.messages import Done
 from maskwatch.types import DropReason, FrameResult, FrameStatus
 from tests.support import wait_for
-from tests.support_ingest import ingest
+from tests.support_ingest import GENEROUS_S, ingest
 from tests.support_media import numbered, rtsp_server, write_film
 from tests.support_redis import redis_server
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(6 * GENEROUS_S)
 
 
 def test_still_camera_is_live_while_few_frames_of_it_are_analysed(tmp_path: Path) -> None:
@@ -41,8 +41,8 @@ def test_still_camera_is_live_while_few_frames_of_it_are_analysed(tmp_path: Path
             return process.counts("hall").dropped[DropReason.STILL] >= 40
 
         with ingest(url, tmp_path, {"hall": {"source": server.url("/film"), "timeout_s": 20}}) as process:
-            wait_for(is_still, 60, "stillness")
-            wait_for(has_rested, 60, "frames that are left out")
+            wait_for(is_still, GENEROUS_S, "stillness")
+            wait_for(has_rested, GENEROUS_S, "frames that are left out")
             view = process.await_state("hall", "live")
             assert view.packet_age_s is not None
             assert view.packet_age_s < 3

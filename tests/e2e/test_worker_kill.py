@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import multiprocessing
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ from maskwatch.events import Event, PersonClosed, Record, unpack_record
 from maskwatch.media import encode_jpeg
 from maskwatch.types import EventKind, Snapshots, Verdict
 from maskwatch.zones import Rule
-from tests.e2e.dying_worker import DEATHS
-from tests.support import ROOT, wait_for
+from tests.e2e.dying_worker import DEATHS, main
+from tests.support import wait_for
 from tests.support_queue import count
 from tests.support_redis import redis_server
 from tests.unit.test_pipeline import picture
@@ -36,22 +36,25 @@ pytestmark = pytest.mark.timeout(4 * GENEROUS_S)
 
 
 class Workers:
-    """One worker at a time; another one whenever it has died."""
+    """One worker at a time; another one whenever it has died. Forked from a server that has imported what it needs."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._ends = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["tests.e2e.dying_worker"])
         self.deaths = 0
 
     def run(self) -> None:
-        command = [sys.executable, "-m", "tests.e2e.dying_worker", self._url]
         while not self._ends.is_set():
-            with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as self._process:
-                while self._process.poll() is None and not self._ends.wait(0.05):
-                    pass
-                self.deaths += self._process.returncode == -9
-                self._process.terminate()
+            process = self._context.Process(target=main, args=(self._url,), daemon=True)
+            process.start()
+            while process.is_alive() and not self._ends.wait(0.05):
+                pass
+            self.deaths += process.exitcode == -signal.SIGKILL
+            process.terminate()
+            process.join(GENEROUS_S)
+            process.close()
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -61,7 +64,7 @@ class Workers:
             yield
         finally:
             self._ends.set()
-            thread.join(GENEROUS_S)
+            thread.join(2 * GENEROUS_S)
         assert not thread.is_alive()
 
 
