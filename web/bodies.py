@@ -1,14 +1,18 @@
-"""Bodies of requests: how long they may be, and what becomes of one that nobody has read."""
+"""Requests as they arrive: how long they may be and may take, and what becomes of a body that nobody has read."""
 
 from __future__ import annotations
 
 import time
 from contextlib import suppress
-from socket import SHUT_WR
+from socket import SHUT_WR, socket
+from typing import Any
 
+from cheroot.makefile import MakeFile
 from cheroot.server import HTTPConnection, HTTPRequest
 from flask import Flask, request
 from werkzeug.exceptions import LengthRequired
+
+from web import pace
 
 __all__ = ["MOST_BODY_BYTES", "BoundedConnection", "install_bounds"]
 
@@ -31,15 +35,20 @@ def install_bounds(app: Flask) -> None:
 
 
 class _BoundedRequest(HTTPRequest):
-    """A request whose unread body is never read into memory, and whose answer arrives all the same.
+    """A request that has to come in time, whose unread body is never read into memory, and whose answer still arrives.
 
     By itself cheroot reads what is left of a body in one piece, so as to use the connection again: for an upload that
     is refused, that is the whole film.
     """
 
+    def parse_request(self) -> None:
+        """Read the request's line and headers."""
+        self.conn.rfile.allow(pace.HEADERS_S)
+        super().parse_request()
+
     def send_headers(self) -> None:
-        """Send the answer's headers; they say that the connection ends where too much of the body is left."""
-        if self._has_much_left():
+        """Send the answer's headers; they say that the connection ends where much of the body is left, or late."""
+        if self._has_much_left() or self.conn.rfile.is_late:
             self.close_connection = True
         super().send_headers()
 
@@ -48,6 +57,7 @@ class _BoundedRequest(HTTPRequest):
 
         A connection that is closed with unread bytes is reset, and the client may never see why.
         """
+        self.conn.rfile.allow(pace.BODY_S)
         super().respond()
         if not self._has_much_left():
             return
@@ -65,6 +75,13 @@ class _BoundedRequest(HTTPRequest):
 
 
 class BoundedConnection(HTTPConnection):
-    """A connection of such requests."""
+    """A connection of such requests; its arguments are cheroot's."""
 
     RequestHandlerClass = _BoundedRequest
+
+    def __init__(self, server: Any, sock: socket, _makefile: Any = None) -> None:
+        super().__init__(server, sock, _file_of)
+
+
+def _file_of(sock: socket, mode: str, bufsize: int) -> Any:
+    return pace.PacedReader(sock, bufsize) if "r" in mode else MakeFile(sock, mode, bufsize)

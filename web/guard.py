@@ -6,7 +6,14 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, render_template, request
-from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, MisdirectedRequest, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    HTTPException,
+    InternalServerError,
+    MisdirectedRequest,
+    ServiceUnavailable,
+)
 
 from maskwatch.errors import QueueError, StoreError
 from maskwatch.settings.web import WebSettings, is_loopback
@@ -72,6 +79,8 @@ def install_guard(app: Flask, settings: WebSettings) -> None:
     def http_error(error: HTTPException) -> Response:
         if isinstance(error, InternalServerError):
             error.description = "something in the site broke; its log tells what"
+        if isinstance(error, ClientDisconnected):
+            error.description = "the request's body broke off or came too slowly; send it again"
         return _error_answer(error)
 
 

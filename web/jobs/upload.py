@@ -1,9 +1,8 @@
-"""Uploads: streamed to the kept files, counted, and never decoded in this process."""
+"""Uploads: streamed to the kept files, counted, and never decoded in this process; `web.pace` ends slow ones."""
 
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
@@ -11,6 +10,7 @@ from pathlib import PurePosixPath
 from flask import request
 from werkzeug.exceptions import (
     BadRequest,
+    ClientDisconnected,
     HTTPException,
     RequestEntityTooLarge,
     RequestTimeout,
@@ -24,16 +24,13 @@ from web.answers.span import AskedWrong
 from web.jobs.asked import WISHES, checked_name, refuse_unknown, upload_spec
 from web.jobs.desk import JobDesk
 from web.jobs.forms import PIECE_BYTES, FormStream, Readable
+from web.pace import LEAST_BYTES_PER_S
 
 __all__ = ["InsufficientStorage", "job_from_upload"]
 
 _FORM_BYTES = 64 << 10
 """What a form may have around its file."""
 _RETRY_AFTER_S = 30
-_PATIENCE_S = 60.0
-_LEAST_BYTES_PER_S = 16 << 10
-"""Of an upload that takes longer than the patience; slower ones would hold a place for days."""
-
 _FORM_KEYS = (*WISHES, "name", "csrf_token")
 
 
@@ -157,12 +154,11 @@ def _unless_kept_in_vain(desk: JobDesk, key: str) -> Iterator[None]:
 
 
 class _WholeStream:
-    """A body that has to come whole, and at a least pace."""
+    """A body that has to come whole."""
 
     def __init__(self, stream: Readable, length: int) -> None:
         self._stream = stream
         self._length = length
-        self._begun_s = time.monotonic()
         self._bytes = 0
 
     def read(self, most_bytes: int) -> bytes:
@@ -172,9 +168,15 @@ class _WholeStream:
             RequestTimeout: if the body came too slowly.
             BadRequest: if it ends before its length.
         """
-        if time.monotonic() - self._begun_s > _PATIENCE_S + self._bytes / _LEAST_BYTES_PER_S:
-            raise RequestTimeout(f"the file came too slowly: less than {_LEAST_BYTES_PER_S >> 10} kB a second")
-        piece = self._stream.read(most_bytes)
+        try:
+            piece = self._stream.read(most_bytes)
+        except ClientDisconnected as error:
+            if isinstance(error.__context__, TimeoutError):
+                raise RequestTimeout(
+                    f"the file came too slowly, {self._bytes} of {self._length} bytes of it: it stood still, or less "
+                    f"than {LEAST_BYTES_PER_S >> 10} kB came in a second; send it again"
+                ) from None
+            piece = b""
         self._bytes += len(piece)
         if not piece and self._bytes < self._length:
             raise BadRequest(f"the upload broke off after {self._bytes} of {self._length} bytes; send it again")
