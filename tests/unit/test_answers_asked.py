@@ -9,7 +9,7 @@ from maskwatch.store import By
 from maskwatch.types import EventKind, Severity
 from tests.support_answers import BERLIN
 from web.answers.asked import ask_compliance, ask_events
-from web.answers.span import AskedWrong
+from web.asked import AskedWrong
 
 NOW = datetime(2026, 11, 21, 17, 30, 12, tzinfo=UTC)
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 
 from maskwatch.errors import ConfigError
 from tests.support_clocks import moments_in_zones
-from web.answers.span import AskedWrong, machine_zone, parse_span, parse_zone, site_zone
+from web.answers.span import machine_zone, parse_span, parse_zone, site_zone
+from web.asked import AskedWrong
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 21, 17, 30, tzinfo=UTC)

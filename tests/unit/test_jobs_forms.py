@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from web.answers.span import AskedWrong
+from web.asked import AskedWrong
 from web.jobs.forms import FormStream
 
 FILE = b"\r\n--b--\r\n almost a boundary \r\n--" + bytes(range(256)) * 1000

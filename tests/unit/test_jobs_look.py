@@ -8,7 +8,7 @@ import pytest
 
 from maskwatch.jobs.types import JobKind, JobState, JobView
 from maskwatch.media import IMAGE_SUFFIXES
-from web.answers.span import AskedWrong
+from web.asked import AskedWrong
 from web.jobs.asked import SUFFIXES, checked_name, named_spec, upload_spec
 from web.jobs.look import job_look, size_words
 from workers.inputs import VIDEO_SUFFIXES

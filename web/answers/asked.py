@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from zoneinfo import ZoneInfo
 from maskwatch.store import By, EventFilter
 from maskwatch.types import EventKind, Severity
 from web.answers.source import Counted
-from web.answers.span import AskedWrong, Span, parse_span, parse_zone, shown_received
+from web.answers.span import Span, parse_span, parse_zone
+from web.asked import AskedWrong, nearest, refuse_unknown, shown_received
 
 __all__ = [
     "MOST_KEYS",
@@ -92,7 +92,7 @@ def ask_compliance(args: Args, zone: ZoneInfo, now: datetime, *, with_today: boo
     Raises:
         AskedWrong: if a part of it is wrong.
     """
-    _refuse_unknown(args, (*_SPAN_KEYS, "camera", "zone", "by", "format"))
+    refuse_unknown(args, sorted((*_SPAN_KEYS, "camera", "zone", "by", "format")))
     given = _span(args, zone, now, with_today=with_today)
     span = Span(_to_minute(given.since), _to_minute(given.until), given.zone)
     return ComplianceAsked(
@@ -106,7 +106,7 @@ def ask_compliance(args: Args, zone: ZoneInfo, now: datetime, *, with_today: boo
 def ask_events(args: Args, zone: ZoneInfo, now: datetime) -> EventsAsked:
     """Read a question about events; its arguments and errors are those of `ask_compliance`."""
     keys = ("camera", "zone", "kind", "rule", "severity", "after", "limit", "format")
-    _refuse_unknown(args, (*_SPAN_KEYS, *keys))
+    refuse_unknown(args, sorted((*_SPAN_KEYS, *keys)))
     span = _span(args, zone, now)
     form = _one_of(args, "format", _FORMATS, "json")
     severities = _members(args, "severity", Severity)
@@ -138,7 +138,7 @@ def parse_by(parts: Iterable[str], where: str = "by") -> tuple[By, ...]:
         if part not in set(By):
             raise AskedWrong(
                 f"{where}: expected {_listed(list(By))}, with commas between them, received {shown_received(part)}"
-                f"{_nearest(part, list(By))}"
+                f"{nearest(part, list(By))}"
             )
     if len(set(found)) < len(found) or len(found) > MOST_KEYS:
         raise AskedWrong(
@@ -156,14 +156,6 @@ def _span(args: Args, zone: ZoneInfo, now: datetime, *, with_today: bool = True)
 
 def _to_minute(instant: datetime) -> datetime:
     return instant - timedelta(seconds=instant.second, microseconds=instant.microsecond)
-
-
-def _refuse_unknown(args: Args, known: Sequence[str]) -> None:
-    for key in args:
-        if key not in known:
-            raise AskedWrong(
-                f"{shown_received(key)} can't be asked here; expected {_listed(sorted(known))}{_nearest(key, known)}"
-            )
 
 
 def _parts(args: Args, key: str) -> list[str]:
@@ -201,7 +193,7 @@ def _members(args: Args, key: str, members: type[E]) -> tuple[E, ...]:
         if text not in set(members):
             raise AskedWrong(
                 f"{key}: expected {_listed(list(members))}, received {shown_received(text)}"
-                f"{_nearest(text, list(members))}"
+                f"{nearest(text, list(members))}"
             )
         return members(text)
 
@@ -233,8 +225,3 @@ def _limit(args: Args, form: str) -> int:
 
 def _listed(words: Sequence[str]) -> str:
     return ", ".join(words)
-
-
-def _nearest(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean {near[0]}?" if near else ""

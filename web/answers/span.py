@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from maskwatch.errors import ConfigError
+from web.asked import AskedWrong, shown_received
 
 __all__ = ["MOST_DAYS", "AskedWrong", "Span", "machine_zone", "parse_span", "parse_zone", "shown_received", "site_zone"]
 
@@ -23,10 +23,6 @@ _EXPECTED = (
     "a day such as 2026-11-09, today, yesterday or -6d (six days ago), or a time such as 2026-11-09T08:00 or "
     "2026-11-09T08:00+01:00"
 )
-
-
-class AskedWrong(ConfigError):
-    """A part of a question is wrong; who asks has to change it. The site answers it with 400, a verb with 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +167,3 @@ def _day(where: str, text: str, today: date) -> date | None:
 def _wrong(where: str, text: str) -> AskedWrong:
     hint = "; write + as %2B in an address" if re.search(r"\d \d\d:?\d\d$", text) else ""
     return AskedWrong(f"{where}: expected {_EXPECTED}, received {shown_received(text)}{hint}")
-
-
-def shown_received(text: str) -> str:
-    """Return a text as a message quotes it: short, and with nothing in it that isn't printed."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")

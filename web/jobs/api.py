@@ -14,8 +14,8 @@ from werkzeug.exceptions import Conflict, NotFound
 from maskwatch.errors import JobError
 from maskwatch.jobs.named import resolve_named
 from maskwatch.jobs.types import JobKind, JobState, JobView
-from web.answers.span import AskedWrong, shown_received
-from web.jobs.asked import WISHES, named_spec, one_of, refuse_unknown
+from web.asked import AskedWrong, refuse_unknown, shown_received
+from web.jobs.asked import WISHES, named_spec, one_of
 from web.jobs.desk import JobDesk, desk, find_job
 from web.jobs.download import result_answer
 from web.jobs.rows import job_row

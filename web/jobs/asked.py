@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 from maskwatch.errors import JobError
 from maskwatch.jobs.spec import UPLOAD_PREFIX, VideoSpec, clean_name
 from maskwatch.jobs.types import JobKind, JobState
-from web.answers.span import AskedWrong, shown_received
+from web.asked import AskedWrong, refuse_unknown, shown_received
 
-__all__ = ["KINDS", "SUFFIXES", "WISHES", "checked_name", "named_spec", "one_of", "refuse_unknown", "upload_spec"]
+__all__ = ["SUFFIXES", "WISHES", "checked_name", "named_spec", "one_of", "refuse_unknown", "upload_spec"]
 
 WISHES = ("every", "profile", "detector")
 """How recorded material is looked at; each may be left out."""
@@ -22,8 +21,6 @@ SUFFIXES = frozenset(
     | {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 )
 """Of what is looked at, as `maskwatch detect` has them; what a file really is shows when it is decoded, not here."""
-
-KINDS = tuple(JobKind)
 
 
 def checked_name(name: str | None) -> str:
@@ -81,19 +78,6 @@ def _spec(given: Mapping[str, str], name: str, wishes: Mapping[str, Any]) -> dic
         return VideoSpec.read(spec).as_dict()
     except JobError as error:
         raise AskedWrong(str(error)) from None
-
-
-def refuse_unknown(keys: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    """Refuse what nobody would look at.
-
-    Raises:
-        AskedWrong: if there is a key that isn't known.
-    """
-    for key in keys:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise AskedWrong(f"{shown_received(key)} can't be asked here; expected {', '.join(known)}{hint}")
 
 
 def one_of(key: str, text: str, allowed: type[JobState] | type[JobKind]) -> Any:

@@ -15,7 +15,7 @@ from maskwatch.broker.connect import connect
 from maskwatch.jobs.book import JobBook
 from maskwatch.jobs.types import JobKind, JobState, JobView
 from maskwatch.settings import Settings
-from web.answers.span import shown_received
+from web.asked import shown_received
 from web.streams import StreamSlots
 
 __all__ = ["JobDesk", "Jobs", "desk", "find_job"]

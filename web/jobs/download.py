@@ -11,7 +11,7 @@ from werkzeug.exceptions import Gone, NotFound, RequestedRangeNotSatisfiable
 from werkzeug.wsgi import FileWrapper
 
 from maskwatch.jobs.types import JobView
-from web.answers.span import shown_received
+from web.asked import shown_received
 from web.jobs.desk import JobDesk
 
 __all__ = ["result_answer"]

@@ -8,7 +8,7 @@ from typing import Protocol
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
-from web.answers.span import AskedWrong
+from web.asked import AskedWrong
 
 __all__ = ["PIECE_BYTES", "FormStream", "Readable"]
 

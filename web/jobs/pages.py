@@ -10,9 +10,9 @@ from maskwatch.errors import QueueError
 from maskwatch.jobs.spec import DETECTORS, MOST_EVERY
 from maskwatch.jobs.types import JobKind, JobState, JobView
 from maskwatch.types import Profile
-from web.answers.span import AskedWrong
+from web.asked import AskedWrong, refuse_unknown
 from web.jobs.api import act, find_jobs, job_from_name
-from web.jobs.asked import SUFFIXES, WISHES, one_of, refuse_unknown
+from web.jobs.asked import SUFFIXES, WISHES, one_of
 from web.jobs.desk import desk, find_job
 from web.jobs.look import job_look
 from web.jobs.upload import job_from_upload
