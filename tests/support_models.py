@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -100,25 +101,35 @@ class TinyRun:
 
 
 def train_tiny(folder: Path) -> TinyRun:
-    """Train on 24 drawn pictures for one epoch, as a user does."""
-    backbone = folder / "backbone.weights.h5"
-    subprocess.run([sys.executable, "-c", MAKE_BACKBONE, str(backbone)], check=True, capture_output=True, timeout=280)
-    data = write_class_folders(folder / "drawn" / "train", 8)
-    write_class_folders(folder / "drawn" / "val", 2, seed=1)
+    """Train on 24 drawn pictures for one epoch, as a user does; what was trained in a folder before is taken."""
+    data, backbone, told = folder / "drawn" / "train", folder / "backbone.weights.h5", folder / "stdout"
     size = ("--size", "64", "--alpha", "0.35", "--backbone-weights", backbone, "--threads", "1")
     # Only the last layers learn: tracing the gradient of all of them would take most of the time.
     options = (*size, "--fine-from", "Conv_1", "--epochs-head", "0", "--epoch-faces", "24", "--batch", "8")
-    install = ("--install", "tiny", "--install-version", "0.1.0", "--models", folder / "models")
-    words = ("--data", data, "--out", folder / "run", *options, "--epochs-fine", "1", *install, "--json")
-    result = run_maskwatch("train", *words)
-    assert result.returncode == 0, result.stderr
-    return TinyRun(data, folder / "run", folder / "models", options, result.stdout)
+    if not told.exists():
+        make = [sys.executable, "-c", MAKE_BACKBONE, str(backbone)]
+        subprocess.run(make, check=True, capture_output=True, timeout=280)
+        write_class_folders(data, 8)
+        write_class_folders(folder / "drawn" / "val", 2, seed=1)
+        install = ("--install", "tiny", "--install-version", "0.1.0", "--models", folder / "models")
+        words = ("--data", data, "--out", folder / "run", *options, "--epochs-fine", "1", *install, "--json")
+        result = run_maskwatch("train", *words)
+        assert result.returncode == 0, result.stderr
+        told.write_text(result.stdout)
+    return TinyRun(data, folder / "run", folder / "models", options, told.read_text())
 
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
-    """One training run for all tests that look at one."""
-    return train_tiny(tmp_path_factory.mktemp("tiny"))
+    """One training run for all tests that look at one, those in another process of this run of tests included."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= "tiny"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return train_tiny(folder)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from maskwatch.broker.connect import connect
 from maskwatch.jobs import JobBook
 from tests.support import ROOT, requires_debian
 from tests.support_jobsite import CSV, done
+from tests.support_pages import without_huge_pages
 from tests.support_redis import redis_server
 from tests.support_site import site_process
 
@@ -31,7 +32,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, P
     """Port and process of a site, and its folder."""
     folder = tmp_path_factory.mktemp("state")
     settings = {"MASKWATCH_STATE_DIR": str(folder), "MASKWATCH_JOBS__MOST_UPLOAD_MB": "100"}
-    with redis_server() as url, site_process(url, folder / "web.log", settings) as (port, process):
+    with (
+        redis_server() as url,
+        without_huge_pages(),
+        site_process(url, folder / "web.log", settings) as (port, process),
+    ):
         yield port, process.pid, folder
 
 

@@ -21,10 +21,11 @@ from maskwatch.broker.viewer import Viewer
 from maskwatch.media import encode_jpeg
 from maskwatch.types import FrameStatus, MaskLabel, Verdict
 from tests.support import ROOT, wait_for
+from tests.support_pages import without_huge_pages
 from tests.support_queue import count, counts, held
 from tests.support_worker import moving_face, registered, require_shipped_models, rss_mb, started_worker
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +57,7 @@ def test_frames_of_several_cameras_are_analysed_and_people_counted(
 ) -> None:
     holds = held(redis_client, "lobby", "door")
     with started_worker(redis_url, tmp_path) as worker:
-        wait_for(lambda: registered(redis_client) == {"one"}, 20, "it has entered the book")
+        wait_for(lambda: registered(redis_client) == {"one"}, 60, "it has entered the book")
         analyse(redis_client, holds, 0, 8)
         shown = Viewer(redis_client).fetch(["lobby"])["lobby"]
         assert shown.result.status is FrameStatus.OK
@@ -65,8 +66,8 @@ def test_frames_of_several_cameras_are_analysed_and_people_counted(
         assert person.verdict is Verdict.WITHOUT_MASK
         for hold in holds:
             CameraBook(redis_client).end(hold)
-        wait_for(lambda: sum(count(redis_client, "lobby").people.values()), 20, "the person of lobby is counted")
-        wait_for(lambda: sum(count(redis_client, "door").people.values()), 20, "the person of door is counted")
+        wait_for(lambda: sum(count(redis_client, "lobby").people.values()), 60, "the person of lobby is counted")
+        wait_for(lambda: sum(count(redis_client, "door").people.values()), 60, "the person of door is counted")
         assert count(redis_client, "lobby").people[Verdict.WITHOUT_MASK] == 1
         assert worker.stop() == 0
     assert registered(redis_client) == set(), "it has left the book"
@@ -80,7 +81,7 @@ def test_corrupt_frame_is_counted_and_other_cameras_go_on(
     with started_worker(redis_url, tmp_path) as worker:
         offer(redis_client, bad, 1, b"\xff\xd8 this is no picture")
         analyse(redis_client, [good], 1, 3)
-        wait_for(lambda: count(redis_client, "bad").dropped["decode_error"] == 1, 20, "the corrupt frame is counted")
+        wait_for(lambda: count(redis_client, "bad").dropped["decode_error"] == 1, 60, "the corrupt frame is counted")
         analyse(redis_client, [good, bad], 4, 2)
         assert worker.process.poll() is None
         assert "frame.not_analysed" in worker.log
@@ -91,11 +92,11 @@ def test_worker_says_what_it_is_and_serves_metrics(redis_client: redis.Redis, re
     from urllib.request import urlopen
 
     (hold,) = held(redis_client, "lobby")
-    with started_worker(redis_url, tmp_path) as worker:
+    with without_huge_pages(), started_worker(redis_url, tmp_path) as worker:
         analyse(redis_client, [hold], 0, 2)
-        (info,) = wait_for(lambda: ProcessBook(redis_client).list("worker"), 10, "its registration")
+        (info,) = wait_for(lambda: ProcessBook(redis_client).list("worker"), 60, "its registration")
         assert (info.name, info.engine) == ("one", "litert")
-        with urlopen(f"http://{info.address}/metrics", timeout=10) as answer:
+        with urlopen(f"http://{info.address}/metrics", timeout=60) as answer:
             text = answer.read().decode()
         for stage in ("take", "decode", "detect", "track", "classify", "verdict", "done"):
             assert f'maskwatch_stage_seconds_count{{stage="{stage}"}}' in text
@@ -114,9 +115,9 @@ def test_killed_worker_loses_its_frames_and_another_goes_on(
         for hold in holds:
             offer(redis_client, hold, 3)
         first.process.send_signal(signal.SIGCONT)
-        wait_for(lambda: redis_client.zcard(keys.LEASES), 20, "it holds leases", every_s=0.0005)
+        wait_for(lambda: redis_client.zcard(keys.LEASES), 60, "it holds leases", every_s=0.0005)
         first.process.kill()
-        first.process.wait(10)
+        first.process.wait(60)
         with started_worker(redis_url, tmp_path, "second") as second:
             for number in range(4, 7):
                 for hold in holds:
@@ -172,7 +173,7 @@ def test_error_that_nobody_expected_is_logged_with_its_traceback_and_exit_code_1
         "from maskwatch.cli import main\n"
         "main(['worker', '--name', 'one'])\n"
     )
-    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 1
     assert "worker.crashed" in ended.stderr
     assert "ZeroDivisionError: a deadly frame" in ended.stderr
@@ -184,7 +185,7 @@ def test_worker_and_detect_answer_help_without_any_model_runtime() -> None:
         "heavy = {'tensorflow', 'keras', 'ai_edge_litert', 'cv2', 'scipy', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
 
 
 @pytest.mark.timeout(400)
@@ -192,7 +193,7 @@ def test_engine_keras_analyses_the_same_frames(redis_client: redis.Redis, redis_
     pytest.importorskip("tensorflow")
     (hold,) = held(redis_client, "lobby")
     with started_worker(redis_url, tmp_path, words=["--engine", "keras"], ready_within_s=300) as worker:
-        (info,) = wait_for(lambda: ProcessBook(redis_client).list("worker"), 10, "its registration")
+        (info,) = wait_for(lambda: ProcessBook(redis_client).list("worker"), 60, "its registration")
         assert info.engine == "keras"
         analyse(redis_client, [hold], 0, 6)
         (person,) = Viewer(redis_client).fetch(["lobby"])["lobby"].result.people

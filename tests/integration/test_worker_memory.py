@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+import pytest
+
+from tests.support import ROOT
+from tests.support_pages import without_huge_pages
+
+pytestmark = pytest.mark.timeout(300)
 
 MOST_MB = 250
 """Of a worker with both profiles and eight cameras that show crowds."""
@@ -14,9 +18,10 @@ MOST_MB = 250
 
 def python(code: str) -> str:
     """Run code in a fresh interpreter and return what it prints."""
-    ended = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
+    with without_huge_pages():
+        ended = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=250, check=False
+        )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
