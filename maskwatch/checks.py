@@ -149,7 +149,7 @@ def check_record(settings: Settings) -> Check:
     """Look at the record's database; a file that isn't there yet is made by the first recorder."""
     url = settings.record_url
     path = Path(url.removeprefix("sqlite:///"))
-    if url.startswith("sqlite:///") and not path.exists():
+    if url.startswith("sqlite:///") and not os.path.exists(path):
         return Check("record", Status.OK, f"SQLite {path}, which the first `maskwatch recorder` makes")
     from maskwatch.store import Store  # SQLAlchemy takes 0.3 s, which nothing before needs
 
@@ -249,8 +249,9 @@ def _models(settings: Settings) -> Check:
 
 def _state_dir(state_dir: Path) -> Check:
     folder = state_dir.expanduser().absolute()
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
+    # Not Path.exists, which fails where a folder above may not be entered.
+    existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+    if not os.path.isdir(existing) or not os.access(existing, os.W_OK):
         return Check("state_dir", Status.FAILED, f"{folder} can't be written; set state_dir")
     return Check("state_dir", Status.OK, str(folder))
 
@@ -294,9 +295,13 @@ def _camera(name: str, camera: CameraSettings, base: Path, *, probe: bool) -> Ch
     if probe:
         status, found = _probe(camera, base)
         return Check(f"camera {name}", status, f"{what}: {found}")
-    if source.kind is SourceKind.VIDEO and not Path(source.location).exists():
-        return Check(f"camera {name}", Status.FAILED, f"{what}: {source.location} does not exist; check the path")
-    if source.kind is SourceKind.WEBCAM and not Path(source.location).exists():
+    if source.kind is SourceKind.VIDEO and not os.path.exists(source.location):
+        return Check(
+            f"camera {name}",
+            Status.FAILED,
+            f"{what}: {source.location} does not exist or is out of reach; check the path and its permissions",
+        )
+    if source.kind is SourceKind.WEBCAM and not os.path.exists(source.location):
         return Check(f"camera {name}", Status.WARNING, f"{what}: {source.location} is not plugged in")
     return Check(f"camera {name}", Status.OK, what)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def find_pulled(wanted: Pullable, roots: Iterable[Path]) -> Path | None:
     """Return where a fetched file lies, unread, or None."""
     for root in roots:
         path = root / wanted.name / wanted.file
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     return None
 

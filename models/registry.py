@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -119,7 +120,8 @@ class Registry:
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the sub-folders that hold a manifest, sorted; nothing is opened."""
-        found = {path.parent.name for root in self.roots for path in root.glob(f"*/{MANIFEST}")}
+        roots = [root for root in self.roots if os.path.isdir(root)]  # Path.glob fails below what may not be entered
+        found = {path.parent.name for root in roots for path in root.glob(f"*/{MANIFEST}")}
         return tuple(sorted(found))
 
     def list(self) -> tuple[ModelEntry, ...]:
@@ -142,7 +144,7 @@ class Registry:
             near = get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names) or 'none'}"
             raise ModelError(f"model {name}: not found in {' or '.join(map(str, self.roots))}; {hint}")
-        holders = [root / name for root in self.roots if (root / name / MANIFEST).exists()]
+        holders = [root / name for root in self.roots if os.path.exists(root / name / MANIFEST)]
         folder = holders[0] if holders else self.root / name
         entry = _read_entry(folder)
         manifest = entry.manifest

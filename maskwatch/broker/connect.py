@@ -12,6 +12,7 @@ from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     ConnectionError,
+    InvalidResponse,
     OutOfMemoryError,
     RedisError,
     TimeoutError,
@@ -94,6 +95,11 @@ def translated(client: redis.Redis, doing: str) -> Iterator[None]:
         raise BrokerDown(
             f"Redis at {address_of(client)} can't be reached while {doing}: {type(error).__name__}: {error}; "
             "is the server running?"
+        ) from error
+    except InvalidResponse as error:
+        raise QueueError(
+            f"what answers at {address_of(client)} while {doing} is no Redis server; correct `redis:` in the "
+            "configuration"
         ) from error
     except OutOfMemoryError as error:
         raise _out_of_memory(client, doing) from error

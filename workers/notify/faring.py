@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ def fare(settings: Settings, receivers: Mapping[str, ReceiverSettings]) -> Itera
         StoreError: if the record can't be asked.
     """
     path = Path(settings.record_url.removeprefix("sqlite:///"))
-    if settings.record_url.startswith("sqlite:///") and not path.exists():
+    if settings.record_url.startswith("sqlite:///") and not os.path.exists(path):
         for name, receiver in receivers.items():
             yield _faring(name, receiver, _NOTHING, [])
         return
