@@ -17,7 +17,7 @@ from werkzeug.exceptions import (
 
 from maskwatch.errors import QueueError, StoreError
 from maskwatch.settings.web import WebSettings, is_loopback
-from web.answers.span import AskedWrong
+from web.asked import AskedWrong
 
 __all__ = ["install_guard"]
 

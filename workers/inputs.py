@@ -10,14 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from maskwatch.errors import MaskwatchError, SourceError
-from maskwatch.media import IMAGE_SUFFIXES
+from maskwatch.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from maskwatch.media.header import is_picture
 from maskwatch.settings.source import Source, SourceKind, parse_source, scrub_url
 
 __all__ = ["Input", "InputKind", "expand", "stem_for"]
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
-"""Which files of a folder are videos; a video or picture that is named by itself may be called anything."""
 
 _PICTURES_IN_A_ROW = frozenset({".mjpg", ".mjpeg"})
 """Videos that begin as a picture does."""

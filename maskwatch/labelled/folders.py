@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maskwatch.errors import ConfigError
 from maskwatch.labelled.pictures import LabelledFace, LabelledPicture, label_named, source_of
-from maskwatch.media.images import IMAGE_SUFFIXES
+from maskwatch.media.suffixes import IMAGE_SUFFIXES
 from maskwatch.types import LABELS
 
 __all__ = ["read_class_folders"]

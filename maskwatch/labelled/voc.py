@@ -17,7 +17,7 @@ import structlog
 from maskwatch.errors import ConfigError
 from maskwatch.files import read_file
 from maskwatch.labelled.pictures import Box, LabelledFace, LabelledPicture, label_named, plain_path, source_of
-from maskwatch.media.images import IMAGE_SUFFIXES
+from maskwatch.media.suffixes import IMAGE_SUFFIXES
 
 __all__ = ["read_voc", "voc_folders"]
 

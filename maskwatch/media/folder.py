@@ -7,8 +7,9 @@ from pathlib import Path
 
 from maskwatch.errors import DecodeError, SourceError, SourceUnsupported
 from maskwatch.media.frame import FrameSource, Grab
-from maskwatch.media.images import IMAGE_SUFFIXES, read_image
+from maskwatch.media.images import read_image
 from maskwatch.media.loaded import Loaded
+from maskwatch.media.suffixes import IMAGE_SUFFIXES
 
 __all__ = ["FolderSource", "list_images"]
 

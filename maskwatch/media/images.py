@@ -10,9 +10,8 @@ from maskwatch.files import read_file
 from maskwatch.media.header import check_size, image_size
 from maskwatch.media.jpeg import decode_checked
 
-__all__ = ["IMAGE_SUFFIXES", "decode_image", "read_image", "read_image_file"]
+__all__ = ["decode_image", "read_image", "read_image_file"]
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 MOST_BYTES = 100 << 20
 """An uncompressed picture of 33 million pixels; photographs have a tenth."""
 

@@ -7,11 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from maskwatch.jobs.types import JobKind, JobState, JobView
-from maskwatch.media import IMAGE_SUFFIXES
 from web.asked import AskedWrong
-from web.jobs.asked import SUFFIXES, checked_name, named_spec, upload_spec
+from web.jobs.asked import checked_name, named_spec, upload_spec
 from web.jobs.look import job_look, size_words
-from workers.inputs import VIDEO_SUFFIXES
 
 AT = datetime(2026, 11, 9, 8, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -19,10 +17,6 @@ RUNNING = JobView(
     "j1", JobKind.VIDEO, "door.mp4", JobState.RUNNING, 0.4267, 83.0, AT, AT, None, "", 1,
     spec={"input": {"path": "films/door.mp4"}, "every": 3, "profile": "fast", "detector": "yunet"},
 )  # fmt: skip
-
-
-def test_suffixes_are_those_that_detect_takes() -> None:
-    assert SUFFIXES == IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 
 def test_running_job_tells_how_far_it_is_and_what_is_left() -> None:

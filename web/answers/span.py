@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from web.asked import AskedWrong, shown_received
 
-__all__ = ["MOST_DAYS", "AskedWrong", "Span", "machine_zone", "parse_span", "parse_zone", "shown_received", "site_zone"]
+__all__ = ["MOST_DAYS", "Span", "machine_zone", "parse_span", "parse_zone", "site_zone"]
 
 MOST_DAYS = 1100
 """Three years and a bit: a question about more is a mistake, and would keep the database busy for nothing."""

@@ -9,18 +9,16 @@ from typing import Any
 from maskwatch.errors import JobError
 from maskwatch.jobs.spec import UPLOAD_PREFIX, VideoSpec, clean_name
 from maskwatch.jobs.types import JobKind, JobState
-from web.asked import AskedWrong, refuse_unknown, shown_received
+from maskwatch.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from web.asked import AskedWrong, shown_received
 
-__all__ = ["SUFFIXES", "WISHES", "checked_name", "named_spec", "one_of", "refuse_unknown", "upload_spec"]
+__all__ = ["SUFFIXES", "WISHES", "checked_name", "named_spec", "one_of", "upload_spec"]
 
 WISHES = ("every", "profile", "detector")
 """How recorded material is looked at; each may be left out."""
 
-SUFFIXES = frozenset(
-    {".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"}
-    | {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-)
-"""Of what is looked at, as `maskwatch detect` has them; what a file really is shows when it is decoded, not here."""
+SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+"""Of what is looked at; what a file really is shows when it is decoded, not here."""
 
 
 def checked_name(name: str | None) -> str:

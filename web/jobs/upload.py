@@ -20,8 +20,8 @@ from werkzeug.exceptions import (
 from maskwatch.errors import BlobError, BlobTooLarge
 from maskwatch.jobs.spec import UPLOAD_PREFIX
 from maskwatch.jobs.types import JobKind, JobView
-from web.answers.span import AskedWrong
-from web.jobs.asked import WISHES, checked_name, refuse_unknown, upload_spec
+from web.asked import AskedWrong, refuse_unknown
+from web.jobs.asked import WISHES, checked_name, upload_spec
 from web.jobs.desk import JobDesk
 from web.jobs.forms import PIECE_BYTES, FormStream, Readable
 from web.pace import LEAST_BYTES_PER_S
