@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import av.error
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from maskwatch.arrays import UInt8Array
 from maskwatch.errors import SourceUnsupported
@@ -31,12 +31,14 @@ class Decoded(Grab):
         width: as `maskwatch.media.open_source`.
         rotate: degrees clockwise, what the source says of itself included.
         shown: the source without credentials, for errors.
+        reformatter: of the source; it keeps what converting this size and format takes.
     """
 
     picture: VideoFrame = field(kw_only=True)
     width: int | None = field(kw_only=True)
     rotate: int = field(kw_only=True)
     shown: str = field(kw_only=True)
+    reformatter: VideoReformatter = field(kw_only=True)
 
     def grey(self) -> UInt8Array:
         """Return a small grey picture, without converting the whole; see `Grab.grey`."""
@@ -61,7 +63,8 @@ class Decoded(Grab):
 
     def _converted(self, size_wh: tuple[int, int], pixel_format: str) -> UInt8Array:
         try:
-            converted = self.picture.reformat(
+            converted = self.reformatter.reformat(
+                self.picture,
                 width=size_wh[0],
                 height=size_wh[1],
                 format=pixel_format,

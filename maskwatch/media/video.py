@@ -13,6 +13,7 @@ from av.codec.hwaccel import HWAccel
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from maskwatch.errors import DecodeError, SourceLost, SourceUnsupported
@@ -90,6 +91,7 @@ class VideoSource(FrameSource):
         self._backlog = Backlog(fps or self.fps or _USUAL_FPS)
         self._undecodable = 0
         self._picture_at_s = time.monotonic()
+        self._reformatter = VideoReformatter()
         self._pictures = self._decode()
 
     def grab(self) -> Grab | None:
@@ -211,7 +213,8 @@ class VideoSource(FrameSource):
                 self._undecodable, self._picture_at_s = 0, time.monotonic()
             elif packet.size and not self._thrift.is_resting:
                 self._check_decodable("it comes to nothing")
-            yield from pictures
+            while pictures:
+                yield pictures.pop(0)
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """Yield the video's packets, bounding the time that only others' packets may come."""
@@ -285,4 +288,5 @@ class VideoSource(FrameSource):
             # FFmpeg gives the turn that brings the stored picture upright counter-clockwise.
             rotate=(self._rotate - round(picture.rotation / 90) * 90) % 360,
             shown=self._shown,
+            reformatter=self._reformatter,
         )
