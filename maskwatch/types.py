@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final, Literal, TypeAlias, get_args
 
 __all__ = [
+    "DETECTORS",
     "LABELS",
     "CameraState",
     "CameraStatus",
     "Detection",
+    "DetectorName",
     "DropReason",
     "EventKind",
     "FrameResult",
@@ -26,6 +29,12 @@ __all__ = [
     "StreamFaces",
     "Verdict",
 ]
+
+
+DetectorName: TypeAlias = Literal["maskwatch", "yunet", "haar", "ssd"]
+
+DETECTORS: Final[tuple[str, ...]] = get_args(DetectorName)
+"""What finds faces, by name; the first is the default."""
 
 
 class MaskLabel(StrEnum):

@@ -11,8 +11,8 @@ import click
 import numpy as np
 
 from maskwatch.labelled.unboxed import read_unboxed
-from maskwatch.types import LABELS, Detection, Profile
-from models.detectors.base import DETECTORS, Detector, load_detector
+from maskwatch.types import DETECTORS, LABELS, Detection, Profile
+from models.detectors.base import Detector, load_detector
 from models.manifest import EngineName
 from models.registry import Registry
 from models.scores import MAIN, JudgedPicture, false_positives, found_faces, pair

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from maskwatch.options import config_option, settings_from
+from maskwatch.types import DETECTORS
 
 __all__ = ["detect", "evaluate", "jobs", "recorder", "worker"]
 
@@ -121,7 +122,7 @@ def jobs(
 )
 @click.option(
     "--detector",
-    type=click.Choice(["maskwatch", "yunet", "haar", "ssd"]),
+    type=click.Choice(DETECTORS),
     default="maskwatch",
     show_default=True,
     help="What finds the faces.",

@@ -19,9 +19,9 @@ from maskwatch.errors import ConfigError
 from maskwatch.labelled import LabelledPicture, read_labelled
 from maskwatch.labelled.unboxed import read_unboxed
 from maskwatch.settings.model import LogSettings
-from maskwatch.types import LABELS, Profile
+from maskwatch.types import DETECTORS, LABELS, Profile
 from models.classifier import MaskClassifier, load_classifier
-from models.detectors import DETECTORS, Detector, load_detector
+from models.detectors import Detector, load_detector
 from models.engines import EngineName, choose_engine
 from models.manifest import ModelKind
 from models.registry import Registry

@@ -11,9 +11,9 @@ import structlog
 
 from maskwatch.errors import ModelError
 from maskwatch.memory import keep_freed_memory
-from maskwatch.types import Profile
+from maskwatch.types import DETECTORS, Profile
 from models.classifier import MaskClassifier
-from models.detectors import DETECTORS, Detector, load_detector
+from models.detectors import Detector, load_detector
 from models.detectors.face_network import FaceNetworkDetector
 from models.engines import EngineName, choose_engine
 from models.manifest import ModelKind

@@ -9,13 +9,12 @@ from typing import Any
 
 from maskwatch.blobs import KEY_PATTERN
 from maskwatch.errors import JobError
-from maskwatch.types import Profile
+from maskwatch.types import DETECTORS, Profile
 
-__all__ = ["DETECTORS", "MOST_EVERY", "UPLOAD_PREFIX", "VideoSpec", "clean_name"]
+__all__ = ["MOST_EVERY", "UPLOAD_PREFIX", "VideoSpec", "clean_name"]
 
 UPLOAD_PREFIX = "upload-"
 """How the keys of uploads begin: a job may not name another kept file, such as somebody's snapshot."""
-DETECTORS = ("maskwatch", "yunet", "haar", "ssd")
 MOST_EVERY = 10_000
 _MOST_NAME = 120
 _KEYS = frozenset({"input", "name", "every", "profile", "detector"})

@@ -26,7 +26,7 @@ from maskwatch.settings.rules import (
 )
 from maskwatch.settings.source import Source, parse_source, scrub_url
 from maskwatch.settings.web import WebSettings, is_loopback
-from maskwatch.types import Profile
+from maskwatch.types import DetectorName, Profile
 from maskwatch.zones import Rule, Zone
 
 __all__ = [
@@ -113,7 +113,7 @@ class CameraSettings(Part):
     hwaccel: Literal["none", "cuda", "qsv", "vaapi", "drm", "vdpau", "vulkan", "amf", "videotoolbox"] = Field(
         default="none", description="what decodes in hardware; decoded in software where that doesn't work"
     )
-    detector: Literal["maskwatch", "yunet", "haar", "ssd"] = "maskwatch"
+    detector: DetectorName = "maskwatch"
     profile: Profile = Profile.ACCURATE
     zones: dict[Annotated[str, Field(pattern=NAME_PATTERN)], ZoneSettings] = Field(
         default_factory=dict, description="named parts of the picture; null leaves an inherited one out"

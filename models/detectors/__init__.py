@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from models.detectors.base import DETECTORS, Detector, load_detector
+from models.detectors.base import Detector, load_detector
 
-__all__ = ["DETECTORS", "Detector", "load_detector"]
+__all__ = ["Detector", "load_detector"]

@@ -7,21 +7,18 @@ from typing import Protocol
 
 from maskwatch.arrays import UInt8Array
 from maskwatch.errors import ConfigError
-from maskwatch.types import Detection, Profile
+from maskwatch.types import DETECTORS, Detection, Profile
 from models.manifest import EngineName
 from models.registry import Registry
 
-__all__ = ["DETECTORS", "Detector", "load_detector"]
-
-DETECTORS = ("maskwatch", "yunet", "haar", "ssd")
-"""The names that `load_detector` takes; the first is the default."""
+__all__ = ["Detector", "load_detector"]
 
 
 class Detector(Protocol):
     """Finds faces in frames. Belongs to one thread: buffers are kept between calls.
 
     Attributes:
-        name: one of `DETECTORS`.
+        name: one of `maskwatch.types.DETECTORS`.
         model: what is behind the name, with its version, e.g. "maskwatch-face 1.0.0".
         score: its threshold of a detection, 0..1; what a score is worth differs from detector to detector.
     """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from maskwatch.jobs.spec import DETECTORS, MOST_EVERY
+from maskwatch.jobs.spec import MOST_EVERY
 from maskwatch.jobs.types import JobKind, JobState
-from maskwatch.types import Profile
+from maskwatch.types import DETECTORS, Profile
 from web.jobs.api import MOST_JOBS
 from web.jobs.asked import SUFFIXES
 from web.openapi_parts import COUNT, TEXT, Json, answer, json_answer, list_of, object_of, operation, query, ref, refusal

@@ -7,9 +7,9 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response
 
 from maskwatch.errors import QueueError
-from maskwatch.jobs.spec import DETECTORS, MOST_EVERY
+from maskwatch.jobs.spec import MOST_EVERY
 from maskwatch.jobs.types import JobKind, JobState, JobView
-from maskwatch.types import Profile
+from maskwatch.types import DETECTORS, Profile
 from web.asked import AskedWrong, refuse_unknown
 from web.jobs.api import act, find_jobs, job_from_name
 from web.jobs.asked import SUFFIXES, WISHES, one_of
