@@ -16,7 +16,7 @@ from maskwatch.errors import QueueError
 from maskwatch.shedding import Shedding
 from web.bus import Bus
 from web.screens import Screens
-from web.sight import Sight, describe, describe_shedding, no_broker, not_configured, sight_of
+from web.sight import Sight, describe, describe_shedding, no_broker, not_configured, sight_of, unheard_of
 from web.watcher import Picture, Watcher
 
 __all__ = ["Hub", "HubTimes"]
@@ -259,7 +259,7 @@ class Hub:
             "redis": {"up": not memory.lost, "message": memory.lost},
             "shedding": describe_shedding(Shedding() if memory.lost else memory.shedding),
             "cameras": [
-                describe(view, no_broker(memory.lost) if memory.lost else sight_of(view))
+                describe(unheard_of(view), no_broker(memory.lost)) if memory.lost else describe(view, sight_of(view))
                 for view in memory.views.values()
             ],
         }

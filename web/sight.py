@@ -20,6 +20,7 @@ __all__ = [
     "no_broker",
     "not_configured",
     "sight_of",
+    "unheard_of",
 ]
 
 STALLED_AFTER_S = 2.6
@@ -93,6 +94,11 @@ def not_configured() -> Sight:
 def no_broker(reason: str) -> Sight:
     """Return how every camera is shown while Redis doesn't answer."""
     return Sight(CameraState.OFFLINE, reason, False, "no connection to Redis")
+
+
+def unheard_of(view: CameraView) -> CameraView:
+    """Return what is known of a camera while Redis doesn't answer: its settings; ages would stand still."""
+    return replace(view, status=None, packet_age_s=None, frame_age_s=None, analysed_fps=0.0)
 
 
 def no_answer() -> Sight:

@@ -190,12 +190,14 @@ def test_lost_site_and_lost_redis_are_told_and_come_back(tmp_path: Path, browser
         wait_for(lambda: tiles(page).get("lobby", {}).get("frames", 0) > 2, GENEROUS_S, "a moving picture")
         process.send_signal(signal.SIGSTOP)
         wait_for(lambda: looks("silent"), GENEROUS_S, "the frozen picture being marked")
+        assert page.inner_text("#totals") == "", "how many people were in view isn't how many are"
         process.send_signal(signal.SIGCONT)
         wait_for(lambda: looks("live"), GENEROUS_S, "the picture being live again")
         feeder.stop()
         client.shutdown(nosave=True)
         wait_for(lambda: page.is_visible("#banner"), GENEROUS_S, "a banner while Redis is away")
         wait_for(lambda: looks("lost"), GENEROUS_S, "the picture being marked as lost")
+        assert page.inner_text("#totals") == page.inner_text(".tile .age") == ""
 
 
 def test_sigterm_ends_open_streams_and_the_process(tmp_path: Path) -> None:

@@ -443,6 +443,7 @@ def test_pages_say_that_redis_is_away(redis_client: redis.Redis, tmp_path: Path)
         page = site.client.get("/jobs")
         assert page.status_code == 200
         assert "be reached while" in page.text
+        assert "No jobs yet" not in page.text
         for path in ("/api/v1/jobs", "/api/v1/jobs/j1", "/jobs/j1"):
             assert site.client.get(path).status_code == 503
 

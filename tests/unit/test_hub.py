@@ -192,6 +192,8 @@ def test_fault_is_told_to_everybody_and_survived(hub: Hub, bus: FakeBus, clock: 
     cameras = message["cameras"]
     assert isinstance(cameras, list)
     assert not any(camera["shows_picture"] for camera in cameras)
+    ages = {camera[age] for camera in cameras for age in ("frame_age_s", "packet_age_s", "since_utc")}
+    assert ages == {None}, "ages would stand still, and look new for as long as this lasts"
     assert [one.is_live for one in pictures(watcher)] == [False, False]
     setattr(bus, fault, False)
     step(hub, clock, 0.3)

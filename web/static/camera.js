@@ -45,7 +45,7 @@ function showFacts(facts) {
     ["Size", facts.size_wh[0] ? `${facts.size_wh[0]} × ${facts.size_wh[1]}` : "–"],
     ["Detector", `${facts.detector}, ${facts.profile}`],
     ["Note", facts.note || "–"],
-    ["Read by", facts.holder || "nobody"],
+    ["Read by", facts.holder || "–"],
     ["Source", facts.source],
   ]);
 }

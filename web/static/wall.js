@@ -29,13 +29,14 @@ const stream = new Stream({
     showBanner(message.redis.up ? "" : `Nothing is known about the cameras now: ${message.redis.message}`);
     showShedding(message.shedding);
     arrange(message.cameras, message.redis.up);
-    showTotals(message.cameras);
+    showTotals(message.redis.up ? message.cameras : []);
   },
   picture(message, blob) {
     tiles.get(message.camera)?.show(message, blob);
   },
   silent() {
     showShedding(null);
+    showTotals([]);
     for (const tile of tiles.values()) tile.silence();
   },
   link: showLink,
@@ -84,13 +85,16 @@ function layOut() {
   wall.style.gridTemplateColumns = fits ? `repeat(${columns}, ${Math.floor(widest)}px)` : "";
 }
 
+// No number stands where nothing is known: none of them may pass for nobody, or for what is there now.
 function showTotals(cameras) {
   const live = cameras.filter((facts) => facts.shows_picture);
   const people = { with_mask: 0, without_mask: 0, incorrect_mask: 0, unknown: 0 };
   for (const facts of live) for (const key of Object.keys(people)) people[key] += facts.people[key] ?? 0;
   const known = people.with_mask + people.without_mask + people.incorrect_mask;
   const all = known + people.unknown;
-  const parts = [[`${live.length} of ${cameras.length}`, "live"], [String(all), all === 1 ? "person in view" : "people in view"]];
+  const parts = [];
+  if (cameras.length > 0) parts.push([`${live.length} of ${cameras.length}`, "live"]);
+  if (live.length > 0) parts.push([String(all), all === 1 ? "person in view" : "people in view"]);
   // No percentage: these are a moment's few people, of whom some aren't told yet.
   if (known > 0) parts.push([`${people.with_mask} of ${known}`, "with mask"]);
   if (people.unknown > 0) parts.push([String(people.unknown), "not known yet"]);
