@@ -3,6 +3,7 @@
 from maskwatch.store.outbox import Delivery, DeliveryState, Outbox, ReceiverView
 from maskwatch.store.store import Store
 from maskwatch.store.values import (
+    FEW,
     By,
     ComplianceRow,
     EventFilter,
@@ -16,6 +17,7 @@ from maskwatch.store.values import (
 )
 
 __all__ = [
+    "FEW",
     "By",
     "ComplianceRow",
     "Delivery",

@@ -12,6 +12,7 @@ from maskwatch.events import Event
 from maskwatch.types import EventKind, Severity, Verdict
 
 __all__ = [
+    "FEW",
     "By",
     "ComplianceRow",
     "EventFilter",
@@ -23,6 +24,10 @@ __all__ = [
     "Tally",
     "wilson",
 ]
+
+FEW = 20
+"""With fewer people whose verdict is known, the 95 % interval of a half is wider than 20 points to either side
+(Wilson, n = 20: 30 to 70 %), and no share is put in front of people as if it were a finding."""
 
 _Z_95 = 1.959963984540054
 """The normal distribution's 97.5 % quantile: 95 % lie within so many standard deviations."""

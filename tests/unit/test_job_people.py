@@ -6,6 +6,8 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from maskwatch.types import FrameResult, FrameStatus, Person, Verdict
 from workers.findings import Finding, TimelineMark
 from workers.jobs.checkpoint import Checkpoint, VideoPlace
@@ -74,7 +76,30 @@ def test_summary_says_it_in_words_and_shows_names_as_text(tmp_path: Path) -> Non
     }  # fmt: skip
     write_summary(tmp_path / "summary.html", "<script>x</script>", summary, [place()])
     text = (tmp_path / "summary.html").read_text()
-    assert "1 of 2 people wore a mask properly (50 %)" in text
+    assert "<p>1 of 2 people wore a mask properly.</p>" in text
     assert "<script>" not in text
     assert "&lt;b&gt;.mp4: cut off" in text
     assert text.count("<rect") >= 2
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((0, 0, 0, 0), "Nobody was seen."),
+        ((0, 0, 0, 1), "1 person was seen; of none it could be told how a mask was worn."),
+        ((1, 0, 0, 0), "1 of 1 person wore a mask properly."),
+        ((19, 0, 0, 3), "19 of 19 people wore a mask properly; of 3 more it couldn't be told."),
+        ((15, 4, 1, 0), "15 of 20 people wore a mask properly (75 %; 95 % interval 53 to 89 %)."),
+        ((999, 1, 0, 0), "999 of 1000 people wore a mask properly (99 %; 95 % interval 99 to 100 %)."),
+    ],
+)
+def test_summary_gives_no_share_of_few_people_and_an_interval_with_each(
+    tmp_path: Path, counts: tuple[int, ...], said: str
+) -> None:
+    names = ("with_mask", "without_mask", "incorrect_mask", "unknown")
+    summary = {
+        "people": dict(zip(names, counts, strict=True)), "compliance": None, "frames": 20, "seconds": 2.0, "every": 1,
+        "profile": "fast", "model": "m 1", "detector": "d 1", "problems": [],
+    }  # fmt: skip
+    write_summary(tmp_path / "summary.html", "door.mp4", summary, [place()])
+    assert f"<p>{said}</p>" in (tmp_path / "summary.html").read_text()

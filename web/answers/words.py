@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from maskwatch.event_words import event_words
 from maskwatch.events import Event
-from maskwatch.store import By, ComplianceRow
+from maskwatch.store import FEW, By, ComplianceRow
 from maskwatch.types import LABELS, EventKind, Severity, Verdict
 from web.answers.span import Span
 
@@ -33,10 +33,6 @@ __all__ = [
     "span_words",
     "too_few",
 ]
-
-FEW = 20
-"""With fewer people whose verdict is known, the 95 % interval of a half is wider than 20 points to either side
-(Wilson, n = 20: 30 to 70 %), and no share is put in front of people as if it were a finding."""
 
 WHOLE_CAMERA = "whole picture"
 

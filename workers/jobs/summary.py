@@ -9,6 +9,7 @@ from typing import Any
 
 from maskwatch.errors import JobError
 from maskwatch.render.palette import VERDICT_STYLES
+from maskwatch.store import FEW, ComplianceRow
 from maskwatch.types import Verdict
 from workers.jobs.checkpoint import VideoPlace
 
@@ -61,16 +62,17 @@ detector {escape(str(summary["detector"]))}, profile {escape(str(summary["profil
 
 
 def _headline(summary: Mapping[str, Any]) -> str:
-    people = summary["people"]
-    count = sum(people.values())
-    if summary["compliance"] is None:
-        return (
-            f"{count} people were seen; of none it could be told how a mask was worn." if count else "Nobody was seen."
-        )
-    unknown = people[Verdict.UNKNOWN.value]
-    said = f"{people[Verdict.WITH_MASK.value]} of {count - unknown} people wore a mask properly"
-    more = f"; of {unknown} more it couldn't be told" if unknown else ""
-    return f"{said} ({100 * summary['compliance']:.0f} %){more}."
+    row = ComplianceRow(**{verdict.value: summary["people"][verdict.value] for verdict in Verdict})
+    if row.compliance is None or row.low is None or row.high is None:
+        seen = f"{row.people} {'person was' if row.people == 1 else 'people were'} seen"
+        return f"{seen}; of none it could be told how a mask was worn." if row.people else "Nobody was seen."
+    said = f"{row.with_mask} of {row.known} {'person' if row.known == 1 else 'people'} wore a mask properly"
+    if row.known >= FEW:
+        # Rounded towards what isn't all or nothing: 99.6 % is no 100 %.
+        share = min(max(round(100 * row.compliance), 1), 99) if 0 < row.compliance < 1 else round(100 * row.compliance)
+        said += f" ({share} %; 95 % interval {100 * row.low:.0f} to {100 * row.high:.0f} %)"
+    more = f"; of {row.unknown} more it couldn't be told" if row.unknown else ""
+    return f"{said}{more}."
 
 
 def _table(summary: Mapping[str, Any]) -> str:
