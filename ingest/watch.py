@@ -30,17 +30,21 @@ class ConfigWatch:
         self._path = path
         self._load = load
         self._seen = self._look()
+        self._settling = self._seen
         self.error: str = ""
         """What is wrong with the file as it is now; empty when it is the configuration that runs."""
 
     def changed(self) -> Settings | None:
-        """Return the new settings when the file was edited and is valid.
+        """Return the new settings when the file was edited, is valid, and hasn't changed since the look before.
+
+        Whoever writes a file in place empties it first: what lies there for a moment may be valid and name no camera.
 
         Raises:
             ConfigError: once per edit that is invalid; the running configuration should stay.
         """
         now = self._look()
-        if now == self._seen:
+        is_settled, self._settling = now == self._settling, now
+        if now == self._seen or not is_settled:
             return None
         self._seen = now
         try:

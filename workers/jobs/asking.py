@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from maskwatch.broker.connect import connect
 from maskwatch.errors import ConfigError, JobError
-from maskwatch.jobs import JobBook, JobKind, VideoSpec
+from maskwatch.jobs import JobBook, JobKind, VideoSpec, resolve_named
 from maskwatch.settings import Settings
 from workers.jobs.train import train_words
 
@@ -33,13 +35,26 @@ def submit_job(settings: Settings, kind: str, text: str) -> Iterator[str]:
         if not isinstance(spec, dict):
             raise JobError("expected a JSON object")
         if kind == JobKind.VIDEO:
-            spec = VideoSpec.read(spec).as_dict()
+            video = VideoSpec.read(spec)
+            _check_path(video.path, settings.named_folders)
+            spec = video.as_dict()
         elif kind == JobKind.TRAIN:
             train_words(spec, settings.named_folders)
     except (JobError, ValueError) as error:
         raise ConfigError(f"--spec: {error}") from None
     with connect(settings.require_redis().durable.get_secret_value()) as client:
         yield JobBook(client).submit(JobKind(kind), spec).id
+
+
+def _check_path(path: str, folders: Sequence[Path]) -> None:
+    """Refuse now what the job would refuse later.
+
+    Raises:
+        JobError: if nothing of this name may be looked at. The process of the jobs may be another machine's: where this
+            one has none of the folders, that one finds out.
+    """
+    if path and (not folders or any(os.path.isdir(folder) for folder in folders)):
+        resolve_named(path, folders)
 
 
 def list_jobs(settings: Settings) -> Iterator[str]:
