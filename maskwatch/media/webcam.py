@@ -9,7 +9,7 @@ import time
 import cv2
 import numpy as np
 
-from maskwatch.errors import SourceError, SourceLost, SourceUnsupported
+from maskwatch.errors import DecodeError, SourceError, SourceLost, SourceUnsupported
 from maskwatch.media.frame import FrameSource, Grab
 from maskwatch.media.loaded import Loaded
 from maskwatch.media.sampling import MediaClock, Sampler
@@ -22,6 +22,9 @@ _ADVICE = {
     errno.EACCES: "this user may not use it; add the user to the group video",
     errno.EBUSY: "another program uses it; close that one",
 }
+
+_LONGEST_UNREADABLE_S = 10.0
+"""Pictures that arrive broken for so long won't get better by themselves; a device that is opened anew may."""
 
 
 class WebcamSource(FrameSource):
@@ -49,6 +52,7 @@ class WebcamSource(FrameSource):
 
     def grab(self) -> Grab | None:
         """Return the next picture that is due; see `FrameSource.grab`."""
+        asked_s = time.monotonic()
         while True:
             if not self._capture.grab():
                 raise SourceLost(f"{self._device}: no picture came; was it unplugged?")
@@ -60,6 +64,11 @@ class WebcamSource(FrameSource):
             if ok and frame_bgr is not None and frame_bgr.size:
                 source_bgr = np.asarray(frame_bgr, np.uint8)
                 return Loaded(media_time_s, now_s, source_bgr=source_bgr, width=self._width, rotate=self._rotate)
+            if now_s - asked_s > _LONGEST_UNREADABLE_S:
+                raise DecodeError(
+                    f"{self._device}: no picture of the last {_LONGEST_UNREADABLE_S:g} s can be read; "
+                    "is the camera, its cable or its format (`v4l2-ctl --list-formats`) at fault?"
+                )
 
     def retune(self, *, width: int | None, fps: float | None) -> None:
         """Scale to another width and pick pictures at another rate from the next one on."""
