@@ -25,7 +25,7 @@ def event_words(event: Event) -> str:
     if event.kind is EventKind.CAMERA_OFFLINE:
         return "camera lost"
     if event.kind is EventKind.CAMERA_ONLINE:
-        return "camera back"
+        return "camera live"  # also when it had never been lost, as at the start
     return _VIOLATIONS.get(event.verdict, "no proper mask")
 
 

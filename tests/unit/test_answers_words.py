@@ -80,4 +80,4 @@ def test_events_say_what_happened_and_what_it_rests_on() -> None:
     crowd = replace(began, kind=EventKind.CROWD, people=12, severity=Severity.INFO)
     assert event_title(crowd) == "12 people at once"
     assert event_title(replace(crowd, kind=EventKind.CAMERA_OFFLINE)) == "Camera lost"
-    assert event_title(replace(crowd, kind=EventKind.CAMERA_ONLINE)) == "Camera back"
+    assert event_title(replace(crowd, kind=EventKind.CAMERA_ONLINE)) == "Camera live"

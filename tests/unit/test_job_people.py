@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_summary_gives_no_share_of_few_people_and_an_interval_with_each(
     tmp_path: Path, counts: tuple[int, ...], said: str
 ) -> None:
     names = ("with_mask", "without_mask", "incorrect_mask", "unknown")
-    summary = {
+    summary: dict[str, Any] = {
         "people": dict(zip(names, counts, strict=True)), "compliance": None, "frames": 20, "seconds": 2.0, "every": 1,
         "profile": "fast", "model": "m 1", "detector": "d 1", "problems": [],
     }  # fmt: skip

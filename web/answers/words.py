@@ -62,7 +62,7 @@ KIND_WORDS: Mapping[EventKind, str] = {
     EventKind.VIOLATION_STARTED: "Violation began",
     EventKind.CROWD: "Crowd",
     EventKind.CAMERA_OFFLINE: "Camera lost",
-    EventKind.CAMERA_ONLINE: "Camera back",
+    EventKind.CAMERA_ONLINE: "Camera live",
 }
 
 SEVERITY_WORDS: Mapping[Severity, str] = {
