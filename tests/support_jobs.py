@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -53,29 +53,37 @@ class JobsProcess:
         return self._log.read_text(errors="replace")
 
     def pids(self, *words: str) -> set[int]:
-        """Return processes below it whose command line holds all the words."""
-        found, waiting = set(), [self.process.pid]
-        while waiting:
-            pid = waiting.pop()
-            try:
-                children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-                command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            waiting += [int(child) for child in children]
-            if all(word in command for word in words):
-                found.add(pid)
-        return found
+        """Return it and the processes below it whose command line holds all the words."""
+        below, parents = {self.process.pid}, _parents()
+        while more := {pid for pid, parent in parents.items() if parent in below} - below:
+            below |= more
+        return {pid for pid in below if all(word in _command(pid) for word in words)}
 
     def worker(self, queue: str) -> int:
         """Return the process id of a queue's worker, once it runs."""
-        (pid,) = wait_for(lambda: self.pids("--one", queue), 120, f"the worker of {queue} runs")
-        return pid
+        # What it has just forked has its command line too.
+        return min(wait_for(lambda: self.pids("--one", queue), 120, f"the worker of {queue} runs"))
 
     def stop(self, within_s: float = 15.0) -> int:
         """Ask it to end and return its exit code; fails when it takes longer."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(within_s)
+
+
+def _parents() -> dict[int, int]:
+    """Return the parent of every process."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            found[int(stat.parent.name)] = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
+    return found
+
+
+def _command(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
 
 
 @contextmanager
