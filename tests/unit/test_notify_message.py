@@ -38,7 +38,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ({"kind": EventKind.CROWD, "people": 13}, "lobby: 13 people at once"),
         ({"kind": EventKind.CROWD}, "lobby: more people than allowed"),
         ({"kind": EventKind.CAMERA_OFFLINE}, "lobby: camera lost"),
-        ({"kind": EventKind.CAMERA_ONLINE}, "lobby: camera back"),
+        ({"kind": EventKind.CAMERA_ONLINE}, "lobby: camera live"),
     ],
 )
 def test_title_says_where_and_what(fields: dict[str, object], title: str) -> None:
