@@ -79,6 +79,7 @@ class Camera:
         self.settings = settings
         self.machine = CameraMachine()
         self.crashes = 0
+        self.closings = 0
         self.lost_hold = False
         self.is_changing_epoch = False
         self._hold = hold
@@ -190,6 +191,7 @@ class Camera:
                 failure = self._patience.failure(error)
                 self._tell(failure, error)
             # Only here is the error gone, and with it what it held: the source, its decoder, the last picture.
+            self.closings += 1
             if failure is not None:
                 self._wait(failure)
 

@@ -73,6 +73,11 @@ class Crew:
         """How often readers of the present cameras broke unexpectedly."""
         return sum(camera.crashes for camera in self._all())
 
+    @property
+    def closings(self) -> int:
+        """How often the present cameras closed their sources; it changes with each of them, and when one goes."""
+        return sum(camera.closings for camera in self._all())
+
     def apply(self, settings: Settings) -> None:
         """Take over another configuration; cameras that are the same in it aren't touched."""
         before, self._settings = self._settings.cameras, settings

@@ -23,6 +23,7 @@ from maskwatch.broker.processes import ProcessBook
 from maskwatch.broker.shedding import SheddingBook
 from maskwatch.errors import BrokerDown, ConfigError, QueueError
 from maskwatch.media import open_source
+from maskwatch.memory import give_back_freed_memory
 from maskwatch.metrics import ProcessMetrics
 from maskwatch.options import settings_from
 from maskwatch.service import Stop
@@ -34,6 +35,7 @@ __all__ = ["Service", "run"]
 _TICK_S = 0.2
 _CYCLE_S = 1.0
 _REGISTER_S = 3.0
+_TIDY_S = 5.0
 _CLOSE_S = 6.0
 """Of the 10 s within which the process ends on SIGTERM; the rest is for Redis."""
 _FIXED = ("redis", "metrics", "log", "state_dir")
@@ -97,7 +99,8 @@ class Service:
         self._watch = ConfigWatch(config_path, lambda: settings_from(config_path))
         self._backoff = Backoff(0.25, 2.0)
         self._broker_is_down = False
-        self._cycle_at_s = self._register_at_s = self._look_at_s = self._try_at_s = 0.0
+        self._cycle_at_s = self._register_at_s = self._look_at_s = self._tidy_at_s = self._try_at_s = 0.0
+        self._closings = 0
         self._log = structlog.get_logger()
 
     def tick(self) -> None:
@@ -108,6 +111,9 @@ class Service:
         if now_s >= self._look_at_s:
             self._look_at_s = now_s + _CYCLE_S
             self._look_at_config()
+        if now_s >= self._tidy_at_s:
+            self._tidy_at_s = now_s + _TIDY_S
+            self._tidy()
         if now_s < self._try_at_s:
             return
         try:
@@ -131,6 +137,13 @@ class Service:
                 self._log.warning("broker.unreachable_at_end", error=str(error))
         self._client.close()
         return is_clean
+
+    def _tidy(self) -> None:
+        """Give back to the kernel what sources that were closed have left behind."""
+        closings = self._crew.closings
+        if closings != self._closings:
+            self._closings = closings
+            give_back_freed_memory()
 
     def _speak(self, now_s: float) -> None:
         """Everything that needs Redis.

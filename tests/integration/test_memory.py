@@ -28,16 +28,19 @@ mallinfo2.restype = MallInfo2
 block = np.ones({size}, np.uint8)
 mapped = mallinfo2().hblkhd
 del block
+{after}
 print(json.dumps({{"mapped": mapped, "kept": mallinfo2().fordblks}}))
 """
 
 
-def account(before: str, size: int) -> dict[str, int]:
+def account(before: str, size: int, after: str = "") -> dict[str, int]:
     """Return the bytes that lie outside the heap while a block of `size` is used, and those kept once it is freed.
+
+    What is to be done `after` that is done before they are counted.
 
     The C library is asked, not the kernel: page faults depend on how large the kernel's pages are.
     """
-    script = SCRIPT.format(before=before, size=size)
+    script = SCRIPT.format(before=before, size=size, after=after)
     run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=60)
     found: dict[str, int] | None = json.loads(run.stdout)
     if found is None:
@@ -58,3 +61,10 @@ def test_worker_keeps_what_a_batch_of_frames_took() -> None:
     left_alone = account("", batch)
     assert told["mapped"] < batch <= told["kept"]
     assert left_alone["kept"] < batch <= left_alone["mapped"]
+
+
+def test_what_was_kept_is_given_back_when_asked() -> None:
+    size = 16 << 20
+    keep = "from maskwatch.memory import give_back_freed_memory, keep_freed_memory; assert keep_freed_memory()"
+    assert account(keep, size)["kept"] >= size
+    assert account(keep, size, after="assert give_back_freed_memory()")["kept"] < size

@@ -182,6 +182,7 @@ def test_lost_source_is_opened_again_and_its_time_goes_on(stage: Stage) -> None:
     assert times == sorted(times)
     assert times[before] - times[before - 1] > 0.3
     assert camera.status().reconnects >= 1
+    assert camera.closings >= 1
 
 
 @pytest.mark.parametrize(
