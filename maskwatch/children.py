@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -88,13 +89,6 @@ def launch(spec: ChildSpec) -> ChildProcess:
 
 
 def _start(spec: ChildSpec, output: int) -> _Started:
-    parent = os.getpid()
-
-    def before_exec() -> None:
-        die_with_parent(signal.SIGKILL)
-        if os.getppid() != parent:  # the parent died between fork and prctl: nobody would ever end this process
-            os._exit(1)
-
     process = subprocess.Popen(  # noqa: S603 - the command line is our own, no shell reads it
         spec.argv,
         env=dict(spec.environ),
@@ -102,7 +96,7 @@ def _start(spec: ChildSpec, output: int) -> _Started:
         stdout=output,
         stderr=output,
         start_new_session=True,
-        preexec_fn=before_exec,
+        preexec_fn=partial(die_with_parent, os.getpid()),
     )
     if process.stdin is not None:
         with contextlib.suppress(BrokenPipeError), process.stdin:  # a few hundred bytes fit into any pipe

@@ -83,16 +83,19 @@ def stop_on_signals() -> Stop:
     return stop
 
 
-def die_with_parent(signal_number: int = signal.SIGKILL) -> None:
-    """Ask the kernel to end this process when its parent ends, however that happens.
+def die_with_parent(parent: int | None = None) -> None:
+    """Ask the kernel to kill this process when its parent ends, however that happens; first thing in the child.
 
-    Call it first thing in the child. A parent that died before the call is noticed by the caller comparing
-    `os.getppid()` with the pid it expects.
+    Args:
+        parent: number of the process that started this one: if it died before the kernel was asked, nobody would ever
+            end this process, which therefore ends here. None doesn't look.
 
     Raises:
         OSError: if the kernel refuses (not Linux).
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0) != 0:
+    if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"prctl(PR_SET_PDEATHSIG): {os.strerror(number)}; Linux is needed")
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)

@@ -96,9 +96,7 @@ def _start(core: int | None) -> subprocess.Popen[str]:
     parent = os.getpid()
 
     def before_exec() -> None:
-        die_with_parent(signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+        die_with_parent(parent)
         if core is not None:
             os.sched_setaffinity(0, {core})
 

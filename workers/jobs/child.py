@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from maskwatch.errors import JobError, MaskwatchError
@@ -39,17 +39,11 @@ def run_verb(job: JobContext, words: Sequence[str], progress: Callable[[], float
         Cancelled, Interrupted: as `JobContext.tell`; the child is gone by then.
     """
     output = job.make_folder() / "output.txt"
-    parent = os.getpid()
-
-    def before_exec() -> None:
-        die_with_parent(signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
     with output.open("wb") as file:
         process = subprocess.Popen(  # noqa: S603 - our own program; no shell reads the words
             [sys.executable, "-P", "-m", "maskwatch", *words],
-            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, preexec_fn=before_exec,
+            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+            preexec_fn=partial(die_with_parent, os.getpid()),
         )  # fmt: skip
         try:
             while True:
@@ -78,5 +72,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _tail(path: Path) -> str:
-    data = path.read_bytes()
-    return data[-_MOST_OUTPUT:].decode("utf-8", "replace")
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _MOST_OUTPUT))
+        return file.read().decode("utf-8", "replace")

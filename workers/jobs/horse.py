@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
 from maskwatch.service import die_with_parent
@@ -23,9 +22,7 @@ def main(parent: int, worker: str, job_id: str, queue: str) -> None:
         job_id: what to do.
         queue: where it came from.
     """
-    die_with_parent(signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the line above
-        sys.exit(1)
+    die_with_parent(parent)
     os.nice(_NICENESS)
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
