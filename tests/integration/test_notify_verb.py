@@ -58,6 +58,12 @@ class Room:
         return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, env=environ)
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that speaks with receivers takes its time to begin on a busy machine."""
+    monkeypatch.setattr("workers.notify.sending.START_S", 60.0)
+
+
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Room]:
     with hook() as taker:
