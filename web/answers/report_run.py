@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +28,8 @@ def write_report(
     Args:
         settings: of the installation.
         asked: `from`, `to`, `tz`, `camera`, `zone` and `by`, as the API takes them; without `to` it ends yesterday.
-        out: the file; it is there as a whole or not at all.
+        out: the file; it is there as a whole or not at all. What a link leads to is written; a pipe or a device is
+            written to.
         records: the record; None takes the installation's.
 
     Returns:
@@ -47,12 +48,23 @@ def write_report(
 
 
 def _write(out: Path, text: str) -> None:
+    try:
+        if os.path.exists(out) and not os.path.isfile(out):
+            out.write_text(text, encoding="utf-8")  # a pipe or a device, such as /dev/stdout, which nothing may replace
+        else:
+            _write_whole(Path(os.path.realpath(out)), text)
+    except OSError as error:
+        raise ConfigError(
+            f"--out {out}: {error.strerror}; expected a file in a folder that is there and can be written to"
+        ) from error
+
+
+def _write_whole(out: Path, text: str) -> None:
     unfinished = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         unfinished.write_text(text, encoding="utf-8")
         os.replace(unfinished, out)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise ConfigError(
-            f"--out {out}: {error.strerror}; expected a file in a folder that is there and can be written to"
-        ) from error
+    except OSError:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise

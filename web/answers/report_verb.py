@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -42,3 +43,9 @@ def report(
     asked = {"from": since, "to": until, "tz": tz, "by": by}
     args = {key: [value] for key, value in asked.items() if value is not None}
     click.echo(write_report(settings, {**args, "camera": list(cameras), "zone": list(zones)}, out))
+    known = {"camera": set(settings.cameras), "zone": {zone for one in settings.cameras.values() for zone in one.zones}}
+    for key, names in (("camera", cameras), ("zone", zones)):
+        for name in (name for name in names if settings.cameras and name not in known[key]):
+            near = get_close_matches(name, known[key], n=1)
+            hint = f"did you mean {near[0]}?" if near else "the report has what the record knows of it"
+            click.echo(f"maskwatch: --{key} {name}: none of this name is configured; {hint}", err=True)
