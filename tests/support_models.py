@@ -69,7 +69,7 @@ def write_class_folders(folder: Path, faces_per_label: int, seed: int = 0) -> Pa
     return folder
 
 
-def run_maskwatch(*words: str | Path, timeout_s: float = 280) -> subprocess.CompletedProcess[str]:
+def run_maskwatch(*words: str | Path, timeout_s: float = 900) -> subprocess.CompletedProcess[str]:
     """Run the program as a user does and return what it printed."""
     return subprocess.run(
         [sys.executable, "-m", "maskwatch", *map(str, words)],
@@ -108,7 +108,7 @@ def train_tiny(folder: Path) -> TinyRun:
     options = (*size, "--fine-from", "Conv_1", "--epochs-head", "0", "--epoch-faces", "24", "--batch", "8")
     if not told.exists():
         make = [sys.executable, "-c", MAKE_BACKBONE, str(backbone)]
-        subprocess.run(make, check=True, capture_output=True, timeout=280)
+        subprocess.run(make, check=True, capture_output=True, timeout=600)
         write_class_folders(data, 8)
         write_class_folders(folder / "drawn" / "val", 2, seed=1)
         install = ("--install", "tiny", "--install-version", "0.1.0", "--models", folder / "models")

@@ -34,7 +34,7 @@ from web.answers.report_verb import report as report_verb
 from web.app import create_app
 from web.site import site_of
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 LAST = date(2026, 10, 31)
 """The clocks are put back on the 25th, in the middle of the two weeks."""

@@ -29,7 +29,7 @@ def check(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "maskwatch", "check", *words],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
         check=False,
         env=environ | {"HOME": str(home)},
     )
@@ -45,7 +45,7 @@ def test_nothing_slow_is_imported_for_a_look() -> None:
         "slow = {'structlog', 'redis', 'numpy', 'cv2', 'av', 'flask'} & set(sys.modules)\n"
         "sys.exit(', '.join(slow) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=250, check=False)
     assert (done.returncode, done.stderr.strip()) == (0, "")
 
 
@@ -60,7 +60,7 @@ def test_record_is_looked_at_without_loading_what_makes_it(tmp_path: Path) -> No
         "sys.exit('alembic' in sys.modules)"
     )
     command = [sys.executable, "-c", code, f"state_dir: '{tmp_path}'"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
     assert (done.returncode, done.stderr.strip()) == (0, "")
     assert newest_version() in done.stdout
 

@@ -15,7 +15,7 @@ from training.samples import Sample
 from training.settings import TrainSettings
 
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     # TensorFlow's and Keras' own imports, nothing that this project calls.
     pytest.mark.filterwarnings("ignore::DeprecationWarning:(tensorflow|keras|google|h5py|ml_dtypes|astunparse|jax).*"),
     pytest.mark.filterwarnings("ignore::FutureWarning:(tensorflow|keras|h5py).*"),

@@ -22,7 +22,7 @@ from models.registry import Registry
 from tests.support_models import LABEL_NAMES, copy_model, drawn_face, edit_manifest, reseal
 
 pytestmark = [
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(1200),
     # TensorFlow's and Keras' own imports, nothing that this project calls.
     pytest.mark.filterwarnings("ignore::DeprecationWarning:(tensorflow|keras|google|h5py|ml_dtypes|astunparse|jax).*"),
     pytest.mark.filterwarnings("ignore::FutureWarning:(tensorflow|keras|h5py).*"),

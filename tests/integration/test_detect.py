@@ -22,7 +22,7 @@ from tests.support_worker import astronaut_bgr, moving_face, require_shipped_mod
 from workers import window
 from workers.findings import CSV_COLUMNS
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def _models() -> None:
 def detect(*words: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     ended = subprocess.run(
         [sys.executable, "-m", "maskwatch", "detect", *map(str, words)],
-        cwd=ROOT, capture_output=True, text=True, timeout=150,
+        cwd=ROOT, capture_output=True, text=True, timeout=500,
     )  # fmt: skip
     assert ended.returncode == code, ended.stderr + ended.stdout
     assert "Traceback" not in ended.stderr

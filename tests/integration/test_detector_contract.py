@@ -19,6 +19,8 @@ from models.registry import Registry
 from tests.support import shared_path
 
 ASTRONAUT_XYXY = (178, 65, 272, 174)
+pytestmark = pytest.mark.timeout(600)
+
 VARIANTS = ["maskwatch-litert", "maskwatch-keras", "yunet", "haar", "ssd"]
 OURS = VARIANTS[:2]
 

@@ -37,7 +37,7 @@ def few_scenes(tmp_path: Path) -> Path:
 # Keras copies TensorFlow's variables in a way that numpy 2 warns of.
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_run_is_resumed_reported_exported_and_still_finds_faces(few_scenes: Path, tmp_path: Path) -> None:
     from training.detector import main as train
     from training.detector_export import main as export

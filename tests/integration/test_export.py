@@ -10,7 +10,7 @@ from tests.support_models import TinyRun
 from training.samples import read_folder
 
 pytestmark = [
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(1200),
     # TensorFlow's and Keras' own imports, nothing that this project calls.
     pytest.mark.filterwarnings("ignore::DeprecationWarning:(tensorflow|keras|google|h5py|ml_dtypes|astunparse|jax).*"),
     pytest.mark.filterwarnings("ignore::FutureWarning:(tensorflow|keras|h5py).*"),

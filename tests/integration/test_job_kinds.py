@@ -27,7 +27,7 @@ from tests.support_models import write_class_folders
 from tests.support_worker import astronaut_bgr, require_shipped_models
 from workers.jobs.entry import perform
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 UPLOAD = "upload-0123.mp4"
 
@@ -182,7 +182,7 @@ def test_report_is_among_the_results(book: JobBook, blobs: BlobStore, tmp_path: 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_training_installs_a_model_and_keeps_its_report(book: JobBook, blobs: BlobStore, tmp_path: Path) -> None:
     write_class_folders(tmp_path / "films" / "drawn" / "train", 8)
     write_class_folders(tmp_path / "films" / "drawn" / "val", 2, seed=1)

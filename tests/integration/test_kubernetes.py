@@ -38,7 +38,7 @@ def built(tree: Path) -> dict[str, list[Resource]]:
     found = {}
     for overlay in OVERLAYS:
         command = ["kubectl", "kustomize", str(tree / "kubernetes" / "overlays" / overlay)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=250)
         assert done.returncode == 0, done.stderr
         found[overlay] = list(yaml.safe_load_all(done.stdout))
     return found

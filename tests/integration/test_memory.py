@@ -41,7 +41,7 @@ def account(before: str, size: int, after: str = "") -> dict[str, int]:
     The C library is asked, not the kernel: page faults depend on how large the kernel's pages are.
     """
     script = SCRIPT.format(before=before, size=size, after=after)
-    run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=250)
     found: dict[str, int] | None = json.loads(run.stdout)
     if found is None:
         pytest.skip("mallinfo2 needs glibc 2.33")

@@ -19,7 +19,7 @@ from workers.notify.message import Message, message_of
 from workers.notify.outcome import Outcome, Result
 from workers.notify.sending import Sending
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 JPEG = b"\xff\xd8" + bytes(range(256)) * 400 + b"\xff\xd9"
 GENEROUS_S = 60.0

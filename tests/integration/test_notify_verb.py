@@ -55,7 +55,7 @@ class Room:
     def notify(self, *words: str) -> subprocess.CompletedProcess[str]:
         environ = {key: value for key, value in os.environ.items() if not key.startswith("MASKWATCH_")}
         command = [sys.executable, "-m", "maskwatch", "notify", "--config", str(self.config), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, env=environ)
+        return subprocess.run(command, capture_output=True, text=True, timeout=250, check=False, env=environ)
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from workers.models import WorkerModels, load_models
 from workers.pipeline import Pipeline, PipelineItem, PipelineOptions
 from workers.relook import RelookOptions
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 LEFT = Zone("left", ((0.0, 0.0), (0.38, 0.0), (0.38, 1.0), (0.0, 1.0)))

@@ -17,7 +17,7 @@ from tests.support_worker import require_shipped_models
 from workers.models import WorkerModels, load_models
 from workers.pipeline import Pipeline, PipelineItem
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 FPS, WIDTH = 5.0, 640
 CORRIDOR_BY_HAND = 6

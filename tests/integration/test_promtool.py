@@ -22,7 +22,7 @@ def _tool() -> None:
 
 def promtool(*words: object) -> str:
     """Run it and return what it says; fail where it isn't content."""
-    done = subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

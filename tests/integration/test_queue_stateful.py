@@ -295,7 +295,7 @@ def _flat(totals: Totals) -> dict[str, int]:
     return {name: number for name, number in flat.items() if number}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_queue_does_what_the_model_does(redis_client: redis.Redis) -> None:
     handed_out = Counter[str]()
 

@@ -64,5 +64,5 @@ with tempfile.NamedTemporaryFile() as report:
     heaps = report.read().count(b"<heap nr=")
 sys.exit(0 if heaps <= 2 else f"{heaps} heaps")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=250, check=False)
     assert (done.returncode, done.stderr) == (0, "")

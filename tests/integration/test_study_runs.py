@@ -13,7 +13,7 @@ from training.study_backbones import backbone_table, backbone_variants, run_back
 from training.study_runs import Variant, run_variant
 
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     # TensorFlow's and Keras' own imports, nothing that this project calls.
     pytest.mark.filterwarnings("ignore::DeprecationWarning:(tensorflow|keras|google|h5py|ml_dtypes|astunparse|jax).*"),
     pytest.mark.filterwarnings("ignore::FutureWarning:(tensorflow|keras|h5py).*"),

@@ -28,7 +28,7 @@ from tests.support_queue import count, counts, held
 from tests.support_store import copy_shipped, entry_of, litert_file
 from tests.support_worker import WorkerProcess, moving_face, require_shipped_models, started_worker
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 class Feed:

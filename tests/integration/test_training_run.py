@@ -15,7 +15,7 @@ from models.engines import EngineName
 from models.registry import Registry, sha256_of
 from tests.support_models import TinyRun, run_maskwatch, write_class_folders
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)
 
 
 def test_run_leaves_model_exports_report_and_pictures(tiny_run: TinyRun) -> None:

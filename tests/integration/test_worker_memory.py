@@ -10,7 +10,7 @@ import pytest
 from tests.support import ROOT
 from tests.support_pages import without_huge_pages
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 MOST_MB = 250
 """Of a worker with both profiles and eight cameras that show crowds."""
