@@ -7,7 +7,19 @@ from web import openapi_cameras
 from web.answers import openapi as answers
 from web.jobs import openapi as jobs
 from web.login import openapi as login
-from web.openapi_parts import COUNT, TEXT, Json, answer, json_answer, list_of, object_of, operation, ref, refusal
+from web.openapi_parts import (
+    COUNT,
+    TEXT,
+    Json,
+    answer,
+    in_words,
+    json_answer,
+    list_of,
+    object_of,
+    operation,
+    ref,
+    refusal,
+)
 from web.painter import WIDTHS
 
 __all__ = ["document"]
@@ -44,17 +56,19 @@ def document(version: str) -> Json:
             "version": version,
             "description": "Cameras, their annotated streams, what is counted, and what is on record.",
         },
-        "paths": login.secured(
-            {
-                **_pages(),
-                **answers.pages(),
-                **jobs.pages(),
-                **login.pages(),
-                **_api(),
-                **answers.api(),
-                **jobs.api(),
-                **_operations(),
-            }
+        "paths": in_words(
+            login.secured(
+                {
+                    **_pages(),
+                    **answers.pages(),
+                    **jobs.pages(),
+                    **login.pages(),
+                    **_api(),
+                    **answers.api(),
+                    **jobs.api(),
+                    **_operations(),
+                }
+            )
         ),
         "components": {
             "schemas": {**_schemas(), **openapi_cameras.schemas(), **answers.schemas(), **jobs.schemas()},

@@ -9,6 +9,7 @@ __all__ = [
     "TEXT",
     "Json",
     "answer",
+    "in_words",
     "json_answer",
     "list_of",
     "object_of",
@@ -19,6 +20,8 @@ __all__ = [
 ]
 
 Json: TypeAlias = dict[str, Any]
+
+_FOR_PROGRAMS = ("/api/", "/metrics", "/healthz", "/readyz")
 
 TEXT: Json = {"type": "string"}
 COUNT: Json = {"type": "integer", "minimum": 0}
@@ -54,6 +57,30 @@ def json_answer(description: str, schema: Json) -> Json:
 def refusal(description: str) -> Json:
     """Return a response that tells what was wrong, in the form that all errors have."""
     return json_answer(description, ref("Error"))
+
+
+def in_words(paths: Json) -> Json:
+    """Say of what people open that it tells errors to people: as a page to browsers, as a line to the rest.
+
+    Args:
+        paths: of the whole document, whose refusals are in JSON.
+    """
+    return {
+        path: item
+        if path.startswith(_FOR_PROGRAMS)
+        else {method: {**one, "responses": _in_words(one["responses"])} for method, one in item.items()}
+        for path, item in paths.items()
+    }
+
+
+def _in_words(responses: Json) -> Json:
+    words = {"text/html": {"schema": TEXT}, "text/plain": {"schema": TEXT}}
+    return {
+        status: {**one, "content": words}
+        if status[0] in "45" and one.get("content", {}).keys() <= {"application/json"}
+        else one
+        for status, one in responses.items()
+    }
 
 
 def answer(description: str, mimetype: str) -> Json:

@@ -107,6 +107,41 @@ def test_answers_have_the_form_that_is_described(app: Flask, described: dict[str
     check(answer.json, response["content"]["application/json"]["schema"], described, path)
 
 
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/cameras/nobody",
+        "/cameras/nobody/stream.mjpg",
+        "/cameras/lobby/snapshot.jpg?width=7",
+        "/events?from=x",
+        "/jobs",
+    ],
+)
+def test_errors_of_pages_are_told_as_described(app: Flask, described: dict[str, Any], path: str, accept: str) -> None:
+    template = re.sub(r"/cameras/\w+", "/cameras/{name}", path.partition("?")[0])
+    answer = app.test_client().get(path if path != "/jobs" else "/jobs?state=x", headers={"Accept": accept})
+    response = described["paths"][template]["get"]["responses"][str(answer.status_code)]
+    assert answer.status_code >= 400
+    assert answer.mimetype in response["content"]
+
+
+def test_what_is_refused_as_forged_is_described(app: Flask, described: dict[str, Any]) -> None:
+    for path, item in described["paths"].items():
+        for method in item.keys() - {"get"}:
+            address, responses = re.sub(r"{\w+}", "x", path), item[method]["responses"]
+            refused = app.test_client().open(address, method=method, headers={"Sec-Fetch-Site": "cross-site"})
+            assert str(refused.status_code) in responses.keys() & {"403"}, f"{method} {path}"
+            assert refused.mimetype in responses["403"]["content"], f"{method} {path}"
+            assert responses.keys() & {"400", "4XX"}, f"{method} {path}"
+            if path == "/jobs/upload":  # it shows the list again, which wants Redis
+                continue
+            browser = app.test_client()
+            browser.set_cookie("any", "thing")
+            said = browser.open(address, method=method, headers={"Sec-Fetch-Site": "same-origin"})
+            assert said.status_code == 400, f"{method} {path}"
+
+
 def test_version_is_ours() -> None:
     assert document("1.2.3")["info"]["version"] == "1.2.3"
 

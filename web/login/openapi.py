@@ -66,21 +66,23 @@ def schemes() -> Json:
 
 
 def secured(paths: Json) -> Json:
-    """Say of each operation whom it answers, where the site has a login.
+    """Say of each operation whom it answers, where the site has a login, and what it takes for forged.
 
     Args:
         paths: of the whole document.
 
     Returns:
-        The same; those that are open to everybody say so, the rest may answer 401.
+        The same; those that are open to everybody say so, the rest may answer 401, those that change something 403.
     """
-    refused = refusal("the site has a login, and nobody is let in by this request")
-    return {
-        path: {
-            method: {**operation, "security": []}
-            if path in _OPEN
-            else {**operation, "responses": {**operation["responses"], "401": refused}}
-            for method, operation in item.items()
-        }
-        for path, item in paths.items()
-    }
+    return {path: {method: _guarded(path, method, one) for method, one in item.items()} for path, item in paths.items()}
+
+
+def _guarded(path: str, method: str, operation: Json) -> Json:
+    responses = dict(operation["responses"])
+    if path not in _OPEN:
+        responses["401"] = refusal("the site has a login, and nobody is let in by this request")
+    if method != "get":
+        if "4XX" not in responses:
+            responses.setdefault("400", refusal("a cookie came without the token that guards against forged requests"))
+        responses.setdefault("403", refusal("a page of another site made this request"))
+    return {**operation, "responses": responses, **({"security": []} if path in _OPEN else {})}
