@@ -69,6 +69,8 @@ class Rate:
     def add(self, now_s: float, frames: int = 1) -> None:
         """Count a frame, and those before it that were due since the last call but weren't decoded."""
         last_s = self._times_s[-1] if self._times_s else now_s
+        while self._times_s and now_s - self._times_s[0] > self._window_s:
+            self._times_s.popleft()
         self._times_s.extend(last_s + (now_s - last_s) * (number + 1) / frames for number in range(frames))
 
     def fps(self, now_s: float) -> float:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.pacing import Pacer, Rate
+from ingest.pacing import EpochTime, Pacer, Rate
 
 
 def test_first_picture_is_due_at_once_and_the_others_by_their_timestamps() -> None:
@@ -49,3 +49,24 @@ def test_frames_that_were_not_decoded_count_evenly() -> None:
     for second in (2.0, 4.0):
         rate.add(second, 10)
     assert rate.fps(4.0) == pytest.approx(5.0)
+
+
+def test_times_beyond_the_window_are_not_kept() -> None:
+    rate = Rate(window_s=5.0)
+    for number in range(5000):
+        rate.add(number / 5)
+    assert len(rate._times_s) <= 26
+
+
+def test_time_within_an_epoch_goes_on_when_the_source_is_opened_again() -> None:
+    times = EpochTime()
+    times.opened(100.0)
+    times.picture(0.0, 100.5)
+    times.picture(2.0, 102.5)
+    times.opened(112.5)
+    times.picture(0.25, 113.0)
+    assert times.last_s == pytest.approx(12.25)
+    times.begin()
+    times.opened(120.0)
+    times.picture(0.5, 121.0)
+    assert times.last_s == pytest.approx(0.5)
