@@ -37,7 +37,7 @@ def pages() -> Json:
                 "requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": form}}},
                 "responses": {
                     "303": {"description": "let in; the cookie holds the session"},
-                    "403": {"description": "not the password", "content": page},
+                    "403": refusal("not the password, or a page of another site made this request"),
                     "429": {"description": "too many attempts; Retry-After says when", "content": page},
                 },
             },
