@@ -97,7 +97,7 @@ def test_every_frame_is_accounted_for_whatever_dies(cast: Cast, redis_client: re
     for place, off_s in enumerate((0.0, HOUR_S, -HOUR_S)):
         cast.producer(f"ingest{place}", cameras[place::3], clock_off_s=off_s)
     consumers = [cast.consumer(clock_off_s=off_s) for off_s in (0.0, HOUR_S, -HOUR_S)]
-    wait_for(lambda: analysed(redis_client) > 50, 30, "frames to be analysed")
+    wait_for(lambda: analysed(redis_client) > 50, 120, "frames to be analysed")
     for step in range(10):
         ends = time.monotonic() + 0.3
         while time.monotonic() < ends:
@@ -110,11 +110,11 @@ def test_every_frame_is_accounted_for_whatever_dies(cast: Cast, redis_client: re
             consumers.pop(chance.randrange(len(consumers))).kill()
             consumers.append(cast.consumer())
     before = analysed(redis_client)
-    wait_for(lambda: analysed(redis_client) > before + 100, 30, "frames to be analysed after all that")
+    wait_for(lambda: analysed(redis_client) > before + 100, 120, "frames to be analysed after all that")
     for process in cast.processes[:3]:
         process.terminate()
         process.join(10)
-    wait_for(lambda: _still(redis_client), 30, "the last frames to be analysed")
+    wait_for(lambda: _still(redis_client), 120, "the last frames to be analysed")
     _assert_order(cast)
     ages = [float(str(line["age"])) for line in cast.seen()]
     assert max(ages) < 60
@@ -147,13 +147,13 @@ def test_frozen_consumer_that_comes_back_is_refused(cast: Cast, redis_client: re
     queue = FrameQueue(redis_client)
     consumer = cast.consumer(lease_ms=300, work_s=2.5)
     queue.offer(offer(hold, 1))
-    wait_for(lambda: counts(redis_client).cameras["lobby"].in_flight, 20, "the consumer to take the frame")
+    wait_for(lambda: counts(redis_client).cameras["lobby"].in_flight, 120, "the consumer to take the frame")
     send(consumer, signal.SIGSTOP)
     queue.offer(offer(hold, 2))
-    (taken,) = wait_for(lambda: queue.take(1), 10, "the lease to run out")
+    (taken,) = wait_for(lambda: queue.take(1), 120, "the lease to run out")
     assert taken.frame_id == "nonce-2"
     send(consumer, signal.SIGCONT)
-    (late,) = wait_for(lambda: lines(cast.consumer_logs[0]), 20, "the consumer's late answer")
+    (late,) = wait_for(lambda: lines(cast.consumer_logs[0]), 120, "the consumer's late answer")
     assert late["done"] == DoneStatus.LEASE_LOST
     assert queue.done([done(taken)]) == [DoneStatus.ACCEPTED]
     seen = counts(redis_client).cameras["lobby"]
@@ -164,14 +164,14 @@ def test_frozen_ingest_that_comes_back_is_refused(cast: Cast, redis_client: redi
     book = CameraBook(redis_client, hold_ms=60_000)
     queue = FrameQueue(redis_client)
     ingest = cast.producer("frozen", ["lobby"], hold_ms=1500)
-    wait_for(lambda: lines(cast.log("frozen")), 20, "the first frame")
+    wait_for(lambda: lines(cast.log("frozen")), 120, "the first frame")
     send(ingest, signal.SIGSTOP)
-    other = wait_for(lambda: book.hold("lobby", "other"), 20, "the hold to run out")
+    other = wait_for(lambda: book.hold("lobby", "other"), 120, "the hold to run out")
     before = counts(redis_client).cameras["lobby"]
     assert queue.offer(offer(other, 1)) is OfferStatus.ACCEPTED
     known = len(lines(cast.log("frozen")))
     send(ingest, signal.SIGCONT)
-    wait_for(lambda: any("lost" in line for line in lines(cast.log("frozen"))), 20, "the ingest to see that it lost")
+    wait_for(lambda: any("lost" in line for line in lines(cast.log("frozen"))), 120, "the ingest to see that it lost")
     refused = [line["offer"] for line in lines(cast.log("frozen"))[known:] if "offer" in line]
     # The frame that was on its way when it froze may have been accepted before.
     assert set(refused[1:]) <= {OfferStatus.STALE_EPOCH}
@@ -192,7 +192,7 @@ def test_frame_that_kills_every_worker_fails_its_camera_only(cast: Cast, redis_c
         states = {view.info.name: view.state for view in book.overview()}
         return states.get("bad") is CameraState.FAILED
 
-    wait_for(failed, 40, "the bad camera to be failed")
+    wait_for(failed, 120, "the bad camera to be failed")
     deaths = sum(not process.is_alive() for process in cast.processes)
     # Two in a batch and one alone; one more where a slow machine let the first back-off pass meanwhile.
     assert 3 <= deaths <= 4
@@ -203,7 +203,7 @@ def test_frame_that_kills_every_worker_fails_its_camera_only(cast: Cast, redis_c
         now = counts(redis_client).cameras
         return all(now[f"c{place}"].analysed > before[f"c{place}"] + 10 for place in range(4))
 
-    wait_for(others_go_on, 20, "the other cameras to go on")
+    wait_for(others_go_on, 120, "the other cameras to go on")
     assert {view.state for view in book.overview() if view.info.name != "bad"} == {CameraState.LIVE}
     assert sum(not process.is_alive() for process in cast.processes) <= deaths + 1
     assert Counts.read(redis_client).cameras["bad"].analysed == 0
@@ -216,9 +216,9 @@ def test_fast_cameras_take_nothing_from_slow_ones(cast: Cast, redis_client: redi
     cast.producer("slow", slow, fps=10.0)
     # One batch of two every 40 ms: 50 a second, where 20 cameras ask for more than 500.
     cast.consumer(batch=2, work_s=0.04, lease_ms=5000)
-    wait_for(lambda: len(counts(redis_client).cameras) == 20 and analysed(redis_client) > 40, 30, "all to be served")
+    wait_for(lambda: len(counts(redis_client).cameras) == 20 and analysed(redis_client) > 40, 120, "all to be served")
     before = Counts.read(redis_client).cameras
-    wait_for(lambda: analysed(redis_client) > sum(c.analysed for c in before.values()) + 200, 30, "200 more")
+    wait_for(lambda: analysed(redis_client) > sum(c.analysed for c in before.values()) + 200, 120, "200 more")
     after = Counts.read(redis_client).cameras
     shares = {name: after[name].analysed - before[name].analysed for name in after}
     mean_fast = sum(shares[name] for name in fast) / len(fast)

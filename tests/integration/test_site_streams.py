@@ -43,7 +43,7 @@ def state_of(site: SiteServer, name: str) -> object:
 
 
 def wait_live(site: SiteServer) -> None:
-    wait_for(lambda: state_of(site, "lobby") == "live", 20, "the camera being live")
+    wait_for(lambda: state_of(site, "lobby") == "live", 120, "the camera being live")
     with ask(site.port, "/cameras/lobby/snapshot.jpg") as answer:
         assert answer.status in (200, 503)
 
@@ -52,7 +52,7 @@ def test_mjpeg_moves_and_turns_into_a_card_when_the_camera_is_lost(site: SiteSer
     wait_live(site)
     with ask(site.port, "/cameras/lobby/stream.mjpg") as answer:
         assert answer.getheader("Content-Type") == "multipart/x-mixed-replace; boundary=maskwatch"
-        wait_for(lambda: not is_card(read_part(answer)), 20, "a live picture", every_s=0)
+        wait_for(lambda: not is_card(read_part(answer)), 120, "a live picture", every_s=0)
         assert len({read_part(answer) for _ in range(6)}) > 2
         feeder.lose("lobby")
         wait_for(lambda: is_card(read_part(answer)), 60, "a card instead of the frozen picture", every_s=0)
@@ -61,7 +61,7 @@ def test_mjpeg_moves_and_turns_into_a_card_when_the_camera_is_lost(site: SiteSer
 def test_still_scene_is_repeated_and_not_called_stalled(site: SiteServer, feeder: Feeder) -> None:
     wait_live(site)
     with ask(site.port, "/cameras/lobby/stream.mjpg") as answer:
-        wait_for(lambda: not is_card(read_part(answer)), 20, "a live picture", every_s=0)
+        wait_for(lambda: not is_card(read_part(answer)), 120, "a live picture", every_s=0)
         feeder.freeze("lobby")
         until = time.monotonic() + 4
         parts = list[bytes]()
@@ -123,7 +123,7 @@ def test_places_are_given_back_when_viewers_leave(site: SiteServer) -> None:
         with ask(site.port, "/api/v1/wall") as refused:
             assert refused.status == 503
             assert refused.getheader("Retry-After")
-    wait_for(lambda: open_streams(site) == 0, 20, "all places being free again")
+    wait_for(lambda: open_streams(site) == 0, 120, "all places being free again")
 
 
 def open_streams(site: SiteServer) -> int:
@@ -149,9 +149,9 @@ def test_snapshot_of_each_state(site: SiteServer, feeder: Feeder) -> None:
         with ask(site.port, "/cameras/yard/snapshot.jpg") as answer:
             return answer.status
 
-    wait_for(lambda: status() == 200, 20, "a live snapshot")
+    wait_for(lambda: status() == 200, 120, "a live snapshot")
     feeder.lose("yard", CameraState.AUTH_FAILED, "401")
-    wait_for(lambda: status() == 503, 20, "the card of a camera that is lost")
+    wait_for(lambda: status() == 503, 120, "the card of a camera that is lost")
 
 
 def test_metrics_tell_what_the_queue_counted(site: SiteServer) -> None:
@@ -161,7 +161,7 @@ def test_metrics_tell_what_the_queue_counted(site: SiteServer) -> None:
         with ask(site.port, "/metrics") as answer:
             return answer.read().decode()
 
-    wait_for(lambda: 'maskwatch_people_present{camera="dock",verdict="incorrect_mask"} 1.0' in scrape(), 20, "people")
+    wait_for(lambda: 'maskwatch_people_present{camera="dock",verdict="incorrect_mask"} 1.0' in scrape(), 120, "people")
     assert 'maskwatch_camera_up{camera="lobby"} 1.0' in scrape()
     assert 'maskwatch_redis_up{server="live"} 1.0' in scrape()
     assert ask_json(site.port, "/readyz") == {"ready": True, "missing": []}
@@ -174,15 +174,15 @@ def test_streams_survive_a_restart_of_redis() -> None:
             feeder = Feeder(own, CAMERAS).start()
             wait_live(site)
             answer = viewer.enter_context(ask(site.port, "/cameras/lobby/stream.mjpg"))
-            wait_for(lambda: not is_card(read_part(answer)), 20, "a live picture", every_s=0)
+            wait_for(lambda: not is_card(read_part(answer)), 120, "a live picture", every_s=0)
             feeder.stop()
-        wait_for(lambda: is_card(read_part(answer)), 20, "a card while Redis is away", every_s=0)
+        wait_for(lambda: is_card(read_part(answer)), 120, "a card while Redis is away", every_s=0)
         assert ask_json(site.port, "/readyz")["ready"] is False
         with ask(site.port, "/metrics") as metrics:
             assert b'maskwatch_redis_up{server="live"} 0.0' in metrics.read()
         with redis_server(port=port) as url, connect(url) as own:
             feeder = Feeder(own, CAMERAS).start()
-            wait_for(lambda: not is_card(read_part(answer)), 30, "the live picture again", every_s=0)
+            wait_for(lambda: not is_card(read_part(answer)), 120, "the live picture again", every_s=0)
             feeder.stop()
 
 
@@ -191,7 +191,7 @@ def test_frozen_redis_is_no_reason_to_show_a_frozen_picture() -> None:
         feeder = Feeder(own, CAMERAS).start()
         wait_live(site)
         with ask(site.port, "/cameras/lobby/stream.mjpg") as answer:
-            wait_for(lambda: not is_card(read_part(answer)), 20, "a live picture", every_s=0)
+            wait_for(lambda: not is_card(read_part(answer)), 120, "a live picture", every_s=0)
             feeder.stop()
             process = int(own.info("server")["process_id"])
             os.kill(process, signal.SIGSTOP)

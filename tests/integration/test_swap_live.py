@@ -52,7 +52,7 @@ class Feed:
                 Offer(hold.camera, hold.epoch, f"test-{self.offered}", jpeg, (640, 360), 0.0, self.offered / 5)
             )
         self.offered += 1
-        wait_for(self._all_analysed, 30, f"frame {self.offered} of every camera is analysed", every_s=0.005)
+        wait_for(self._all_analysed, 120, f"frame {self.offered} of every camera is analysed", every_s=0.005)
         for camera, shown in Viewer(self._client).fetch(list(self.results)).items():
             self.results[camera].append(shown.result)
 

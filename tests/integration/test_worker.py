@@ -45,7 +45,7 @@ def analyse(client: redis.Redis, holds: list[Hold], first: int, frames: int) -> 
         before = {hold.camera: count(client, hold.camera).analysed for hold in holds}
         for hold in holds:
             offer(client, hold, number)
-        wait_for(partial(_all_beyond, client, before), 30, f"frame {number} of every camera is analysed")
+        wait_for(partial(_all_beyond, client, before), 120, f"frame {number} of every camera is analysed")
 
 
 def _all_beyond(client: redis.Redis, before: dict[str, int]) -> bool:
