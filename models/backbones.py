@@ -25,7 +25,6 @@ def build_classifier(
     size_px: int = 128,
     alpha: float = 1.0,
     weights: BackboneWeights = "none",
-    input_dtype: Literal["uint8", "float32"] = "uint8",
 ) -> Any:
     """Build the classifier: scaling, backbone, global average, dropout, softmax over `LABELS`.
 
@@ -37,10 +36,9 @@ def build_classifier(
         size_px: side of the square input.
         alpha: width of MobileNetV2; InceptionV3 has one width.
         weights: of the backbone; see `build_backbone`.
-        input_dtype: "uint8" everywhere but for the int8 export, where the converter can quantise a float input only.
 
     Returns:
-        A keras.Model: (N, size_px, size_px, 3) RGB 0..255 to (N, 3) float32 probabilities; its backbone is the layer
+        A keras.Model: (N, size_px, size_px, 3) uint8 RGB to (N, 3) float32 probabilities; its backbone is the layer
         named "backbone", its last layer is named "probabilities".
 
     Raises:
@@ -49,7 +47,7 @@ def build_classifier(
     import keras
 
     backbone = build_backbone(name, size_px, alpha, weights)
-    pictures = keras.Input((size_px, size_px, 3), dtype=input_dtype, name="faces_rgb")
+    pictures = keras.Input((size_px, size_px, 3), dtype="uint8", name="faces_rgb")
     # Both backbones learned on ImageNet from pixels in -1..1.
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pictures)
     features = keras.layers.GlobalAveragePooling2D(name="average")(backbone(scaled, training=False))

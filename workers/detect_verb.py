@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +41,11 @@ class DetectRequest:
     models: Path | None = None
 
 
-def run_detect(request: DetectRequest, load: Callable[[DetectRequest], WorkerModels] | None = None) -> int:
+def run_detect(request: DetectRequest) -> int:
     """Look at all inputs and print what was found.
 
     Args:
         request: the command line.
-        load: gives the models; None loads the active ones.
 
     Returns:
         The exit code: 0, or 1 when an input failed.
@@ -68,7 +66,7 @@ def run_detect(request: DetectRequest, load: Callable[[DetectRequest], WorkerMod
         _print(request, findings, None)
         return 1
     stop = stop_on_signals()
-    models = _load(request) if load is None else load(request)
+    models = _load(request)
     settings = DetectSettings(request.out, request.every, request.detector, Profile(request.profile))
     with ExitStack() as stack:
         window = stack.enter_context(closing(Window())) if request.show else None

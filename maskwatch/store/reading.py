@@ -51,16 +51,9 @@ def read_events(connection: Connection, wanted: EventFilter, after: str | None, 
     return EventPage(tuple(rows[:limit]), following)
 
 
-def read_tallies(
-    connection: Connection,
-    since: datetime,
-    until: datetime,
-    cameras: Collection[str],
-    zones: Collection[str] | None,
-    limit: int,
-) -> list[Tally]:
+def read_tallies(connection: Connection, since: datetime, until: datetime, limit: int) -> list[Tally]:
     """Return tallies, oldest first."""
-    query = _within(select(TallyRow.__table__), since, until, cameras, zones)
+    query = _within(select(TallyRow.__table__), since, until, (), None)
     query = query.order_by(TallyRow.minute_utc, TallyRow.camera, TallyRow.zone, TallyRow.verdict).limit(limit)
     return [
         Tally(row["minute_utc"], row["camera"], row["zone"], Verdict(row["verdict"]), row["people"])

@@ -120,26 +120,16 @@ class Store:
         with self._reading("reading events") as connection:
             return reading.read_events(connection, wanted or EventFilter(), after, limit)
 
-    def tallies(
-        self,
-        since: datetime,
-        until: datetime,
-        cameras: Collection[str] | None = None,
-        zones: Collection[str] | None = None,
-        *,
-        limit: int = 100_000,
-    ) -> list[Tally]:
+    def tallies(self, since: datetime, until: datetime, *, limit: int = 100_000) -> list[Tally]:
         """Return how many people went in each minute, oldest first.
 
         Args:
             since: not before this, with a time zone.
             until: before this.
-            cameras: names; None or none asks for all.
-            zones: names, "" for the whole camera; None asks for all of them.
             limit: most rows.
         """
         with self._reading("reading tallies") as connection:
-            return reading.read_tallies(connection, since, until, cameras or (), zones, limit)
+            return reading.read_tallies(connection, since, until, limit)
 
     def compliance(
         self,

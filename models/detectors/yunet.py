@@ -32,12 +32,11 @@ STEM_SHIFT_PX = 1
 """The stem sees the picture this many pixels further right and down than the published network's does."""
 
 
-def build_yunet(size_wh: tuple[int, int] | None = None, *, batch: int | None = None, scale: float = 1.0) -> keras.Model:
+def build_yunet(size_wh: tuple[int, int] | None = None, *, scale: float = 1.0) -> keras.Model:
     """Make the network with random weights.
 
     Args:
         size_wh: width and height of the input in pixels, multiples of 32; None leaves them free.
-        batch: number of pictures of a call; None leaves it free.
         scale: what pixels are multiplied with before the stem. 1 for use; 1/255 while training, so that the stem's
             weights have the size of all others (an optimiser like Adam takes steps of one size for all).
 
@@ -54,7 +53,7 @@ def build_yunet(size_wh: tuple[int, int] | None = None, *, batch: int | None = N
     if size_wh is not None and (size_wh[0] % 32 or size_wh[1] % 32):
         raise ValueError(f"size_wh: expected multiples of 32, received {size_wh}")
     height, width = (None, None) if size_wh is None else (size_wh[1], size_wh[0])
-    images = keras.Input((height, width, 3), batch_size=batch, dtype="uint8", name="images")
+    images = keras.Input((height, width, 3), dtype="uint8", name="images")
     x: Any = layers.Rescaling(scale, name="pixels")(images)
     x = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu", name="stem")(x)
     x = _unit(x, 16, "stem_unit")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -24,7 +24,6 @@ __all__ = [
     "EventsAsked",
     "ask_compliance",
     "ask_events",
-    "parse_by",
 ]
 
 MOST_KEYS = 3
@@ -98,7 +97,7 @@ def ask_compliance(args: Args, zone: ZoneInfo, now: datetime, *, with_today: boo
     return ComplianceAsked(
         span=span,
         counted=Counted(span.since, span.until, span.zone, _names(args, "camera"), _names(args, "zone")),
-        by=parse_by(_parts(args, "by")),
+        by=_by(_parts(args, "by")),
         form=_one_of(args, "format", _FORMATS, "json"),
     )
 
@@ -127,25 +126,20 @@ def ask_events(args: Args, zone: ZoneInfo, now: datetime) -> EventsAsked:
     )
 
 
-def parse_by(parts: Iterable[str], where: str = "by") -> tuple[By, ...]:
-    """Return what an answer is divided by.
-
-    Raises:
-        AskedWrong: if something isn't one of `By`, comes twice, or there are more than `MOST_KEYS`.
-    """
-    found = tuple(parts)
-    for part in found:
+def _by(parts: Sequence[str]) -> tuple[By, ...]:
+    """Return what an answer is divided by."""
+    for part in parts:
         if part not in set(By):
             raise AskedWrong(
-                f"{where}: expected {_listed(list(By))}, with commas between them, received {shown_received(part)}"
+                f"by: expected {_listed(list(By))}, with commas between them, received {shown_received(part)}"
                 f"{nearest(part, list(By))}"
             )
-    if len(set(found)) < len(found) or len(found) > MOST_KEYS:
+    if len(set(parts)) < len(parts) or len(parts) > MOST_KEYS:
         raise AskedWrong(
-            f"{where}: expected at most {MOST_KEYS} different ones of {_listed(list(By))}, received "
-            f"{shown_received(','.join(found))}; leave some out"
+            f"by: expected at most {MOST_KEYS} different ones of {_listed(list(By))}, received "
+            f"{shown_received(','.join(parts))}; leave some out"
         )
-    return tuple(By(part) for part in found)
+    return tuple(By(part) for part in parts)
 
 
 def _span(args: Args, zone: ZoneInfo, now: datetime, *, with_today: bool = True) -> Span:

@@ -42,9 +42,9 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
 
 
-def summarise(values: Sequence[float], digits: int = 3) -> Summary:
+def summarise(values: Sequence[float]) -> Summary:
     """Return number, median and 95th percentile, rounded."""
-    return Summary(len(values), round(quantile(values, 0.5), digits), round(quantile(values, 0.95), digits))
+    return Summary(len(values), round(quantile(values, 0.5), 3), round(quantile(values, 0.95), 3))
 
 
 def difference(later: Histogram, earlier: Histogram) -> Histogram:
