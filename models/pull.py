@@ -120,7 +120,7 @@ def _pieces(wanted: Pullable, source: str, shown: str) -> Iterator[bytes]:
     """
     if "://" not in source:
         try:
-            with Path(source).expanduser().open("rb") as file:
+            with open(os.path.expanduser(source), "rb") as file:
                 while piece := file.read(_PIECE_BYTES):
                     yield piece
         except OSError as error:

@@ -260,3 +260,8 @@ def test_everything_that_can_be_pulled_has_a_fixed_address_and_checksum() -> Non
 def test_yunet_of_the_developers_is_the_one_that_is_pulled(tmp_path: Path) -> None:
     path = pull(YUNET, tmp_path, str(shared_path(f"data/weights/{YUNET.file}")))
     assert len(path.read_bytes()) == YUNET.size_bytes
+
+
+def test_file_below_a_home_folder_that_nobody_has_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"~nobody-of-that-name/x: can't be read \(No such file or directory\)"):
+        pull(YUNET, tmp_path, "~nobody-of-that-name/x")
