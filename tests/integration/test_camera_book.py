@@ -16,7 +16,6 @@ from maskwatch.broker.counts import Counts
 from maskwatch.broker.frames import FrameQueue
 from maskwatch.broker.happened import Happened
 from maskwatch.broker.messages import CameraInfo, CameraView, DoneStatus, Hold, OfferStatus, TakenKind
-from maskwatch.broker.viewer import Viewer
 from maskwatch.errors import StreamFull
 from maskwatch.events import Event, Record, event_id, pack_record, unpack_record
 from maskwatch.types import CameraState, CameraStatus, EventKind, MaskLabel, Person, Verdict
@@ -383,26 +382,6 @@ def test_unreadable_entries_are_left_out(each_redis: redis.Redis, book: CameraBo
     each_redis.hset(keys.camera_key("good"), "status", b"\xc1")
     assert list(book.configured()) == ["good"]
     assert [(seen.info.name, seen.status) for seen in book.overview()] == [("good", None)]
-
-
-def test_picture_and_result_belong_together(each_redis: redis.Redis, queue: FrameQueue) -> None:
-    viewer = Viewer(each_redis)
-    (hold, _) = held(each_redis, "lobby", "yard")
-    for cameras in ([], ["lobby", "nowhere"]):
-        assert viewer.versions(cameras) == {}
-        assert viewer.fetch(cameras) == {}
-    for number in (1, 2):
-        queue.offer(offer(hold, number, age_s=1.0))
-        queue.done([done(queue.take(1)[0], result(SOMEBODY, note=str(number)))])
-    queue.offer(offer(hold, 3))
-    queue.take(1)
-    assert viewer.versions(["lobby", "yard"]) == {"lobby": "nonce-2"}
-    (shown,) = viewer.fetch(["yard", "lobby"]).values()
-    assert (shown.camera, shown.frame_id, shown.jpeg) == ("lobby", "nonce-2", offer(hold, 2).jpeg)
-    assert (shown.result, shown.size_wh) == (result(SOMEBODY, note="2"), (64, 48))
-    assert 1.0 <= shown.age_s < 10.0
-    each_redis.hset(keys.camera_key("lobby"), "result", b"\xc1")
-    assert viewer.fetch(["lobby"]) == {}
 
 
 def test_all_keys_carry_the_one_hash_tag(each_redis: redis.Redis, book: CameraBook, queue: FrameQueue) -> None:

@@ -50,7 +50,7 @@ class Clock:
         self.is_over = False
 
     def wait(self, _seconds: float) -> bool:
-        self._next.acquire(timeout=60)
+        self._next.acquire(timeout=250)
         return self.is_over
 
     def on(self) -> None:
