@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,16 +13,13 @@ from maskwatch.settings import Settings
 from web.answers.asked import ask_compliance
 from web.answers.kept import kept_records
 from web.answers.report import make_report, report_file
-from web.answers.source import Records
 from web.answers.span import site_zone
 from web.answers.words import headline, span_words
 
 __all__ = ["write_report"]
 
 
-def write_report(
-    settings: Settings, asked: Mapping[str, Sequence[str]], out: Path, records: Records | None = None
-) -> str:
+def write_report(settings: Settings, asked: Mapping[str, Sequence[str]], out: Path) -> str:
     """Write a report.
 
     Args:
@@ -30,7 +27,6 @@ def write_report(
         asked: `from`, `to`, `tz`, `camera`, `zone` and `by`, as the API takes them; without `to` it ends yesterday.
         out: the file; it is there as a whole or not at all. What a link leads to is written; a pipe or a device is
             written to.
-        records: the record; None takes the installation's.
 
     Returns:
         A sentence that says what is in it.
@@ -41,8 +37,8 @@ def write_report(
     """
     now = datetime.now(UTC)
     wish = ask_compliance(asked, site_zone(settings.web.timezone), now, with_today=False)
-    with nullcontext(records) if records is not None else closing(kept_records(settings)) as source:
-        report = make_report(source, wish.span, wish.counted, wish.by, now)
+    with closing(kept_records(settings)) as records:
+        report = make_report(records, wish.span, wish.counted, wish.by, now)
     _write(out, report_file(report))
     return f"{out}: {span_words(report.span)}: {headline(report.total)}"
 
