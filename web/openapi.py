@@ -154,7 +154,17 @@ def _operations() -> Json:
 
 
 def _schemas() -> Json:
-    counts = {
+    return {
+        "Camera": object_of({**_camera(), **openapi_cameras.properties()}),
+        "Counts": object_of(_counts()),
+        **_status(),
+        "TargetGroup": object_of({"targets": {"type": "array", "items": TEXT}, "labels": {"type": "object"}}),
+        "Error": object_of({"error": object_of({"status": {"type": "integer"}, "code": TEXT, "message": TEXT})}),
+    }
+
+
+def _counts() -> Json:
+    return {
         "captured": COUNT, "analysed": COUNT, "waiting": COUNT, "in_flight": COUNT, "dropped": _COUNT_BY,
         "faces": _COUNT_BY, "people": _COUNT_BY, "events": _COUNT_BY, "present": _COUNT_BY,
         "unlabelled": {**COUNT, "description": "faces without a label: too small, too blurred, or nobody could tell"},
@@ -169,9 +179,10 @@ def _schemas() -> Json:
             "description": "people who have gone, by zone they were in and verdict; zones where nobody was are missing",
         },
     }  # fmt: skip
+
+
+def _status() -> Json:
     return {
-        "Camera": object_of({**_camera(), **openapi_cameras.properties()}),
-        "Counts": object_of(counts),
         "Status": object_of(
             {
                 "version": TEXT,
@@ -205,8 +216,6 @@ def _schemas() -> Json:
                 "age_s": {"type": "number"},
             }
         ),
-        "TargetGroup": object_of({"targets": {"type": "array", "items": TEXT}, "labels": {"type": "object"}}),
-        "Error": object_of({"error": object_of({"status": {"type": "integer"}, "code": TEXT, "message": TEXT})}),
     }
 
 

@@ -65,19 +65,6 @@ def api() -> Json:
     """Return the API."""
     job = {"200": json_answer("it", ref("Job")), **_UNKNOWN, **_DOWN}
     items = {"type": "object", "required": ["items"], "properties": {"items": list_of("Job")}}
-    path = {"type": "string", "description": "of a video, picture or folder below one that jobs.folders allows"}
-    named = {"type": "object", "required": ["path"], "properties": {"path": path, **_wishes()}}
-    uploaded = {"type": "object", "required": ["file"], "properties": {"file": _FILE, "name": TEXT, **_wishes()}}
-    refused = {
-        "400": refusal("an empty file, a name or wish that isn't allowed; says which, and what is"),
-        "408": refusal("the file came too slowly"),
-        "411": refusal("the body's length isn't told before it"),
-        "413": refusal("the file is too large"),
-        "503": refusal("too many uploads at once (after Retry-After seconds again), or Redis is away"),
-        "507": refusal("there is no room for it"),
-    }
-    wishes = [query(name, str(schema["description"]), schema) for name, schema in _wishes().items()]
-    name = query("name", f"of a file that is the whole body; ends in {', '.join(sorted(SUFFIXES))}")
     return {
         "/api/v1/jobs": {
             "get": operation(
@@ -87,18 +74,7 @@ def api() -> Json:
                 query("kind", f"only those among the newest {MOST_JOBS}", _KIND),
                 query("limit", f"how many, at most: 1 to {MOST_JOBS}, 100 when left out", {"type": "integer"}),
             ),
-            "post": operation(
-                "Look at recorded material: a file as the body with its name in the query, a form with one file, or "
-                "the name of what is on the server",
-                {"201": json_answer("the job, which waits", ref("Job")), **refused},
-                name,
-                *wishes,
-                body={
-                    "application/octet-stream": {"schema": _FILE},
-                    **_form(uploaded),
-                    "application/json": {"schema": named},
-                },
-            ),
+            "post": _submit(),
         },
         "/api/v1/jobs/{job_id}": {
             "get": operation("One job", job, _ID),
@@ -116,23 +92,51 @@ def api() -> Json:
                 "Try again what has failed or was cancelled; a video goes on where it stood", {**job, **_REFUSED}, _ID
             )
         },
-        "/api/v1/jobs/{job_id}/results/{name}": {
-            "get": operation(
-                "A file that a job has made, or a part of it",
-                {
-                    "200": answer("the file", "*/*"),
-                    "206": answer("the part that Range asks for", "*/*"),
-                    "404": refusal("no such job, or no such result"),
-                    "410": refusal("it isn't kept any longer"),
-                    "416": refusal("it is shorter"),
-                    **_DOWN,
-                },
-                _ID,
-                {"name": "name", "in": "path", "required": True, "schema": TEXT},
-                query("download", "whatever its value: browsers save the file instead of showing it"),
-            )
-        },
+        "/api/v1/jobs/{job_id}/results/{name}": {"get": _result()},
     }
+
+
+def _submit() -> Json:
+    path = {"type": "string", "description": "of a video, picture or folder below one that jobs.folders allows"}
+    named = {"type": "object", "required": ["path"], "properties": {"path": path, **_wishes()}}
+    uploaded = {"type": "object", "required": ["file"], "properties": {"file": _FILE, "name": TEXT, **_wishes()}}
+    refused = {
+        "400": refusal("an empty file, a name or wish that isn't allowed; says which, and what is"),
+        "408": refusal("the file came too slowly"),
+        "411": refusal("the body's length isn't told before it"),
+        "413": refusal("the file is too large"),
+        "503": refusal("too many uploads at once (after Retry-After seconds again), or Redis is away"),
+        "507": refusal("there is no room for it"),
+    }
+    return operation(
+        "Look at recorded material: a file as the body with its name in the query, a form with one file, or the name "
+        "of what is on the server",
+        {"201": json_answer("the job, which waits", ref("Job")), **refused},
+        query("name", f"of a file that is the whole body; ends in {', '.join(sorted(SUFFIXES))}"),
+        *[query(name, str(schema["description"]), schema) for name, schema in _wishes().items()],
+        body={
+            "application/octet-stream": {"schema": _FILE},
+            **_form(uploaded),
+            "application/json": {"schema": named},
+        },
+    )
+
+
+def _result() -> Json:
+    return operation(
+        "A file that a job has made, or a part of it",
+        {
+            "200": answer("the file", "*/*"),
+            "206": answer("the part that Range asks for", "*/*"),
+            "404": refusal("no such job, or no such result"),
+            "410": refusal("it isn't kept any longer"),
+            "416": refusal("it is shorter"),
+            **_DOWN,
+        },
+        _ID,
+        {"name": "name", "in": "path", "required": True, "schema": TEXT},
+        query("download", "whatever its value: browsers save the file instead of showing it"),
+    )
 
 
 def schemas() -> Json:
