@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
@@ -47,8 +48,9 @@ def locked_state_dir(state_dir: Path) -> Iterator[Path]:
                 f"state_dir {folder} is in use by another `maskwatch up`{f' (process {pid})' if pid else ''}; "
                 "stop that one, or give this one a folder of its own with --state-dir"
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # no room for it: the lock holds without the number
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield folder
     finally:
         os.close(descriptor)

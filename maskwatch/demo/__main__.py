@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from maskwatch.demo.cameras import DEMO_CAMERAS, DROPOUT, DROPOUT_PATH, demo_fil
 from maskwatch.demo.dropout import DropoutCamera
 from maskwatch.demo.film import make_films
 from maskwatch.demo.scenes import FPS, frames
+from maskwatch.errors import MaskwatchError
 from maskwatch.service import stop_on_signals
 from maskwatch.settings import load_settings
 
@@ -45,4 +47,8 @@ def main(folder: Path, port: int, host: str | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MaskwatchError as mistake:
+        click.echo(f"maskwatch: {mistake}", err=True)
+        sys.exit(1)

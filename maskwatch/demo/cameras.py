@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from maskwatch.errors import ConfigError
+
 __all__ = ["DEMO_CAMERAS", "DROPOUT", "DROPOUT_PATH", "DemoCamera", "demo_films", "ready_cameras", "write_demo_config"]
 
 DROPOUT_PATH = "/dropout.mjpg"
@@ -68,8 +70,10 @@ def write_demo_config(folder: Path, port: int, cameras: Sequence[DemoCamera], ho
 
     Returns:
         The YAML file.
+
+    Raises:
+        ConfigError: if it can't be written.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lines = ["# Written by the demo at every start.", "defaults: {fps: 10, loop: true}", "cameras:"]
     films = demo_films(folder)
     for camera in cameras:
@@ -77,6 +81,12 @@ def write_demo_config(folder: Path, port: int, cameras: Sequence[DemoCamera], ho
         lines += [f"  # {camera.shows}", f"  {camera.name}: {{source: {source}}}"]
     path = folder / "cameras.yaml"
     partial = path.with_suffix(".partial")
-    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: can't be written: {error.strerror}; is there room? Another folder is given with --state-dir"
+        ) from error
     return path

@@ -8,9 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.error
 
 from maskwatch.demo.rooms import SIZE_WH
 from maskwatch.demo.scenes import FPS, frames
+from maskwatch.errors import SourceError
 
 __all__ = ["make_films"]
 
@@ -25,6 +27,9 @@ def make_films(films: dict[str, Path], is_stopped: Callable[[], bool]) -> list[s
 
     Returns:
         The names of the scenes that were written.
+
+    Raises:
+        SourceError: if one can't be written; nothing is left of it.
     """
     written = []
     for name, path in films.items():
@@ -38,7 +43,20 @@ def make_films(films: dict[str, Path], is_stopped: Callable[[], bool]) -> list[s
 
 def _film(name: str, path: Path, is_stopped: Callable[[], bool]) -> bool:
     partial = path.with_suffix(".partial")
-    with av.open(str(partial), "w", format="mp4") as container:
+    try:
+        _encode(name, partial, is_stopped)
+        if not is_stopped():
+            os.replace(partial, path)
+            return True
+    except (av.error.FFmpegError, OSError) as error:
+        raise SourceError(f"{path}: can't be written: {error.strerror}; is there room?") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return False
+
+
+def _encode(name: str, path: Path, is_stopped: Callable[[], bool]) -> None:
+    with av.open(str(path), "w", format="mp4") as container:
         # A keyframe a second: a still camera can be watched by its keyframes alone.
         stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "23", "g": str(FPS)})
         stream.width, stream.height = SIZE_WH
@@ -50,8 +68,3 @@ def _film(name: str, path: Path, is_stopped: Callable[[], bool]) -> bool:
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    if is_stopped():
-        partial.unlink(missing_ok=True)
-        return False
-    os.replace(partial, path)
-    return True
