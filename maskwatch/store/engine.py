@@ -159,7 +159,13 @@ def translated(url: URL, doing: str) -> Iterator[None]:
     except SQLAlchemyError as error:
         if isinstance(error, StatementError) and not isinstance(error, DBAPIError):  # it never came to the database
             raise RecordRefused(f"{place} was given a value it can't hold while {doing}: {error.orig}") from error
-        raise StoreError(f"{place} failed while {doing}: {_first_line(error)}") from error
+        raise StoreError(f"{place} failed while {doing}: {_first_line(error)}{_way_out(error)}") from error
+
+
+def _way_out(error: Exception) -> str:
+    if any(words in str(error) for words in ("not a database", "malformed")):  # SQLITE_NOTADB, SQLITE_CORRUPT
+        return "; move the file away, put back a copy of the record, or correct store.url"
+    return ""
 
 
 def _first_line(error: Exception) -> str:
