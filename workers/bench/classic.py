@@ -21,7 +21,7 @@ from maskwatch.arrays import Float32Array, UInt8Array
 from maskwatch.errors import EngineUnavailable
 from maskwatch.media import decode_jpeg
 from workers.bench.boxes import exactly
-from workers.bench.figures import summarise
+from workers.bench.figures import frame_figures
 from workers.bench.helpers import helpers, pick_cores
 from workers.bench.pictures import load_jpegs, write_jpegs
 
@@ -64,22 +64,7 @@ def run_classic(bench: ClassicBench) -> dict[str, Any]:
         with helpers([job] * bench.cores, cores) as running:
             running.go()
             results = running.results(bench.seconds)
-    return _figures(pictures, results)
-
-
-def _figures(pictures: int, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    stages = {name: summarise([ms for result in results for ms in result["stage_ms"][name]]) for name in _STAGES}
-    frames = sum(result["frames"] for result in results)
-    return {
-        "frames_per_second": round(sum(result["frames"] / result["seconds"] for result in results), 2),
-        "ms": {name: summary.median for name, summary in stages.items()},
-        "ms_p95": {name: summary.p95 for name, summary in stages.items()},
-        "faces_per_frame": round(sum(result["faces"] for result in results) / frames, 3),
-        "frames": frames,
-        "pictures": pictures,
-        "of": "ms a frame",
-        **asdict(summarise([ms for result in results for ms in result["frame_ms"]])),
-    }
+    return {**frame_figures(results, fps_digits=2), "pictures": pictures, "of": "ms a frame"}
 
 
 def classic_job(spec: Mapping[str, Any], wait_for_start: Callable[[], None]) -> dict[str, Any]:

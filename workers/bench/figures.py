@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from maskwatch.broker.counts import Histogram
 
-__all__ = ["Summary", "difference", "histogram_quantile_s", "quantile", "summarise"]
+__all__ = ["Summary", "difference", "frame_figures", "histogram_quantile_s", "quantile", "summarise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,28 @@ def quantile(values: Sequence[float], share: float) -> float:
 def summarise(values: Sequence[float]) -> Summary:
     """Return number, median and 95th percentile, rounded."""
     return Summary(len(values), round(quantile(values, 0.5), 3), round(quantile(values, 0.95), 3))
+
+
+def frame_figures(results: Sequence[Mapping[str, Any]], fps_digits: int) -> dict[str, Any]:
+    """Return what processes that looked at frames beside each other measured together.
+
+    Args:
+        results: of each: frames, seconds, faces, stage_ms by stage, and frame_ms.
+        fps_digits: to which frames a second are rounded.
+    """
+    stages = {
+        name: summarise([value for result in results for value in result["stage_ms"][name]])
+        for name in results[0]["stage_ms"]
+    }
+    frames = sum(result["frames"] for result in results)
+    return {
+        "frames_per_second": round(sum(result["frames"] / result["seconds"] for result in results), fps_digits),
+        "ms": {name: summary.median for name, summary in stages.items()},
+        "ms_p95": {name: summary.p95 for name, summary in stages.items()},
+        "faces_per_frame": round(sum(result["faces"] for result in results) / frames, 3),
+        "frames": frames,
+        **asdict(summarise([value for result in results for value in result["frame_ms"]])),
+    }
 
 
 def difference(later: Histogram, earlier: Histogram) -> Histogram:

@@ -18,7 +18,7 @@ from maskwatch.render import annotate
 from maskwatch.types import Profile
 from models.manifest import EngineName
 from workers.bench.boxes import CountingClassifier, ExactFaces
-from workers.bench.figures import quantile, summarise
+from workers.bench.figures import frame_figures, quantile
 from workers.bench.helpers import helpers, pick_cores
 from workers.bench.parity import parity_with_litert
 from workers.bench.pictures import back_and_forth, load_jpegs, write_jpegs
@@ -83,25 +83,14 @@ def run_pipeline(bench: PipelineBench) -> dict[str, Any]:
 
 
 def _figures(bench: PipelineBench, pictures: int, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    per_frame = [value for result in results for value in result["frame_ms"]]
-    stages = {
-        name: summarise([value for result in results for value in result["stage_ms"][name]])
-        for name in results[0]["stage_ms"]
-    }
-    frames = sum(result["frames"] for result in results)
     return {
-        "frames_per_second": round(sum(result["frames"] / result["seconds"] for result in results), 1),
-        "ms": {name: summary.median for name, summary in stages.items()},
-        "ms_p95": {name: summary.p95 for name, summary in stages.items()},
+        **frame_figures(results, fps_digits=1),
         "render_ms": round(quantile([value for result in results for value in result["render_ms"]], 0.5), 3),
-        "faces_per_frame": round(sum(result["faces"] for result in results) / frames, 3),
-        "frames": frames,
         "pictures": pictures,
         "engine": results[0]["engine"],
         "models": {"classifier": results[0]["classifier"], "detector": bench.detector},
         **({"parity": results[0]["parity"]} if results[0]["parity"] else {}),
         "of": "ms a frame, one value a batch",
-        **asdict(summarise(per_frame)),
     }
 
 
