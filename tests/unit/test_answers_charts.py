@@ -78,6 +78,14 @@ def test_names_that_are_markup_are_text() -> None:
     assert of_class(table.narrow, "label")[0].text is not None
 
 
+def test_long_names_that_begin_alike_stay_apart_on_a_phone() -> None:
+    names = [f"intensive-care-unit-west-wing-{place} · {zone}" for place in ("door", "desk") for zone in ("all", "bay")]
+    drawn = row_chart([Point(name, name, DAYS[0]) for name in names], 400, "")
+    labels = re.findall(r'<text class="label"[^>]*>([^<]*)</text>', drawn)
+    assert len(set(labels)) == len(names)
+    assert all("…" in label for label in labels)
+
+
 def test_many_rows_are_left_to_the_table() -> None:
     rows = [ComplianceRow(30, 0, 0, 0, camera=f"camera-{number:03d}") for number in range(MOST_ROWS + 9)]
     table = grouped(rows, (By.CAMERA,), WEEK)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from collections.abc import Iterator
@@ -119,6 +120,14 @@ def test_csv_says_where_it_goes_on(browser: FlaskClient) -> None:
     assert len(rows_of(answer)) == 2
     assert answer.headers["X-Maskwatch-Next"] == "2"
     assert "X-Maskwatch-Next" not in browser.get(f"/api/v1/events?{WEEK}&format=csv").headers
+
+
+def test_page_says_how_many_events_go_into_a_file(browser: FlaskClient) -> None:
+    page = browser.get(f"/events?{WEEK}", headers=HTML).text
+    assert "at most the newest 10\u202f000 and 1\u202f000" in page
+    links = [html.unescape(link) for link in re.findall(r'href="(/api/v1/events\?[^"]+)"', page)]
+    as_csv, as_json = (browser.get(link) for link in links)
+    assert len(rows_of(as_csv)) == len(json_of(as_json)["items"]) == 5
 
 
 def test_long_csv_is_put_together_from_pages(browser: FlaskClient, records: FakeRecords) -> None:

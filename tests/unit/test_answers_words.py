@@ -9,7 +9,18 @@ from maskwatch.store import By, ComplianceRow, wilson
 from maskwatch.types import EventKind, Severity, Verdict
 from tests.support_answers import BERLIN, violation
 from web.answers.span import parse_span
-from web.answers.words import FEW, duration, event_title, evidence, headline, key_words, percent, span_words, too_few
+from web.answers.words import (
+    FEW,
+    duration,
+    event_title,
+    evidence,
+    headline,
+    interval,
+    key_words,
+    percent,
+    span_words,
+    too_few,
+)
 
 AT = datetime(2026, 11, 9, 8, 0, tzinfo=UTC)
 
@@ -31,6 +42,19 @@ def test_below_the_threshold_a_half_may_be_20_points_off_to_either_side() -> Non
     assert high - low == pytest.approx(0.40, abs=0.01)
     assert too_few(ComplianceRow(FEW - 1, 0, 0, 99))
     assert not too_few(ComplianceRow(FEW, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (ComplianceRow(2250, 0, 0, 0), "99 to 100"),
+        (ComplianceRow(0, 2250, 0, 0), "0 to 1"),
+        (ComplianceRow(1351, 115, 66, 0), "86 to 90"),
+        (ComplianceRow(0, 0, 0, 5), None),
+    ],
+)
+def test_interval_never_says_that_chance_is_out_of_the_question(row: ComplianceRow, expected: str | None) -> None:
+    assert interval(row) == ("\u2013" if expected is None else f"{expected}\u202f%")
 
 
 @pytest.mark.parametrize(

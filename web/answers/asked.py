@@ -17,6 +17,7 @@ from web.answers.span import Span, parse_span, parse_zone
 from web.asked import AskedWrong, nearest, refuse_unknown, shown_received
 
 __all__ = [
+    "MOST_EVENTS",
     "MOST_KEYS",
     "MOST_NAMES",
     "Args",
@@ -33,7 +34,8 @@ MOST_NAMES = 100
 _LONGEST_NAME = 128
 _NAME = re.compile(r"[^\x00-\x1f\x7f,]+")
 _PAGE = 50
-_MOST_ROWS = {"json": 1000, "csv": 10_000}
+MOST_EVENTS = {"json": 1000, "csv": 10_000}
+"""Of one answer, by its form."""
 _FORMATS = ("json", "csv")
 _SPAN_KEYS = ("from", "to", "tz")
 
@@ -205,7 +207,7 @@ def _several(args: Args, key: str, check: Callable[[str], T]) -> tuple[T, ...]:
 
 
 def _limit(args: Args, form: str) -> int:
-    most = _MOST_ROWS[form]
+    most = MOST_EVENTS[form]
     text = _single(args, "limit")
     if text is None:
         return most if form == "csv" else _PAGE

@@ -195,8 +195,9 @@ def _nice(most: int) -> int:
 
 
 def _cut(text: str, width: float) -> str:
+    """Leave out the middle of what is too long: names of one building begin alike, and zones come last."""
     most = max(int(width / _LETTER) - 1, 3)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[len(text) - (most - 1) // 2 :]}"
 
 
 def _svg(

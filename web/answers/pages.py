@@ -15,7 +15,7 @@ from maskwatch.events import Event
 from maskwatch.store import By
 from maskwatch.types import EventKind, Severity
 from web.answers.api import args_of_request, find_compliance, find_events, now, snapshot_url
-from web.answers.asked import Args, ask_compliance, ask_events
+from web.answers.asked import MOST_EVENTS, Args, ask_compliance, ask_events
 from web.answers.groups import grouped
 from web.answers.report import make_report, report_words
 from web.answers.source import Counted
@@ -129,6 +129,7 @@ def events_page() -> str:
         rules=_choices({name: name for name in _rules()}, _joined(args, "rule"), "All rules"),
         is_empty_record=not page.rows and site().records.is_empty(),
         is_filtered=any(_joined(args, key) for key in ("camera", "zone", "kind", "severity", "rule")),
+        most=MOST_EVENTS,
         here="/events",
         **_common(args, asked.span, site().settings.store.events_days),
     )
@@ -227,7 +228,7 @@ def _joined(args: Args, key: str) -> str:
     return ",".join(value for value in args.get(key, ()) if value)
 
 
-def _link(path: str, args: Args, **changes: str | None) -> str:
+def _link(path: str, args: Args, **changes: str | int | None) -> str:
     """Return an address with the query of this one, changed."""
     kept: Iterable[tuple[str, str]] = ((key, _joined(args, key)) for key in args if key not in changes)
     changed = ((key, value) for key, value in changes.items() if value is not None)

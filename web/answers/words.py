@@ -89,10 +89,11 @@ def percent(share: float | None) -> str:
 
 
 def interval(row: ComplianceRow) -> str:
-    """Write the 95 % interval of a row's compliance."""
+    """Write the 95 % interval of a row's compliance; it begins at 100 % or ends at 0 % for nobody."""
     if row.low is None or row.high is None:
         return "\u2013"
-    return f"{100 * row.low:.0f} to {100 * row.high:.0f}\u202f%"
+    low, high = min(round(100 * row.low), 99), max(round(100 * row.high), 1)
+    return f"{low} to {high}\u202f%"
 
 
 def too_few(row: ComplianceRow) -> bool:

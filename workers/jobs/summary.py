@@ -68,9 +68,10 @@ def _headline(summary: Mapping[str, Any]) -> str:
         return f"{seen}; of none it could be told how a mask was worn." if row.people else "Nobody was seen."
     said = f"{row.with_mask} of {row.known} {'person' if row.known == 1 else 'people'} wore a mask properly"
     if row.known >= FEW:
-        # Rounded towards what isn't all or nothing: 99.6 % is no 100 %.
+        # As the pages do: what isn't all or nothing is never written as 100 % or 0 %.
         share = min(max(round(100 * row.compliance), 1), 99) if 0 < row.compliance < 1 else round(100 * row.compliance)
-        said += f" ({share} %; 95 % interval {100 * row.low:.0f} to {100 * row.high:.0f} %)"
+        low, high = min(round(100 * row.low), 99), max(round(100 * row.high), 1)
+        said += f" ({share} %; 95 % interval {low} to {high} %)"
     more = f"; of {row.unknown} more it couldn't be told" if row.unknown else ""
     return f"{said}{more}."
 
