@@ -25,12 +25,12 @@ from web.jobs.pages import jobs_pages
 from web.login.gate import install_gate
 from web.login.pages import login_pages
 from web.login.visitor import Login
+from web.notified import NotificationCollector
 from web.pages import pages
 from web.site import Site
 from web.streams import StreamSlots
 
 __all__ = ["create_app"]
-from web.notified import NotificationCollector
 
 
 def create_app(settings: Settings, bus: Bus, records: Records | None = None, login: Login | None = None) -> Flask:
