@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import secrets
 import threading
 import time
 from dataclasses import dataclass
@@ -335,10 +336,12 @@ class Camera:
     def _next_round(self) -> bool:
         """Begin a loop's next round, whose times begin anew; False when the hold is lost or the camera is to stop."""
         backoff = Backoff(0.5, 2.0)
+        # The same name at each try: an answer that is lost on the way mustn't cost the hold.
+        epoch = secrets.token_hex(8)
         while not self._stop.is_set():
             self.is_changing_epoch = True
             try:
-                hold = self._epochs.new_epoch(self._hold)
+                hold = self._epochs.new_epoch(self._hold, epoch)
             except QueueError:
                 self._rest(backoff.next_s())
                 continue

@@ -32,8 +32,8 @@ class Opener(Protocol):
 class Epochs(Protocol):
     """What a camera asks of the book of cameras."""
 
-    def new_epoch(self, hold: Hold) -> Hold | None:
-        """Begin another epoch under the same hold; None when it is lost."""
+    def new_epoch(self, hold: Hold, epoch: str) -> Hold | None:
+        """Begin another epoch of that name under the same hold; None when it is lost."""
         ...
 
 

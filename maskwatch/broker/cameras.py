@@ -101,13 +101,18 @@ class CameraBook:
         answers = self._run("renew_holds", [keys.HOLDS], [self._hold_ms, *pairs], "renewing holds")
         return [bool(answer) for answer in answers]
 
-    def new_epoch(self, hold: Hold) -> Hold | None:
+    def new_epoch(self, hold: Hold, epoch: str = "") -> Hold | None:
         """Begin another epoch under the same hold: a file's next round, a changed source.
+
+        Args:
+            hold: of the camera.
+            epoch: its name, random; who gives the same again after an error has the hold even if only the answer was
+                lost. Empty: a new one.
 
         Returns:
             The hold to use from now on, or None when it is lost.
         """
-        epoch = secrets.token_hex(8)
+        epoch = epoch or secrets.token_hex(8)
         args: list[Argument] = [hold.camera, hold.epoch, epoch, self._hold_ms]
         answer = self._run("new_epoch", [keys.HOLDS], args, f"beginning an epoch of {hold.camera}")
         return Hold(hold.camera, epoch) if answer else None

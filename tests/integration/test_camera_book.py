@@ -109,6 +109,16 @@ def test_restarted_ingest_has_its_cameras_back_at_once(book: CameraBook) -> None
     assert book.renew([first, second]) == [False, True]
 
 
+def test_epoch_that_began_already_is_not_lost_with_its_answer(book: CameraBook) -> None:
+    hold = book.hold("lobby", "a")
+    assert hold is not None
+    new = book.new_epoch(hold, "wished")
+    assert new == Hold("lobby", "wished")
+    assert book.new_epoch(hold, "wished") == new
+    assert book.new_epoch(hold, "another") is None
+    assert book.renew([new]) == [True]
+
+
 def test_new_epoch_drops_frames_and_keeps_tracks_for_the_worker(
     each_redis: redis.Redis, book: CameraBook, queue: FrameQueue
 ) -> None:

@@ -19,7 +19,7 @@ from ingest.sender import Sender
 from maskwatch.arrays import UInt8Array
 from maskwatch.backoff import Backoff
 from maskwatch.broker.messages import Hold, OfferStatus
-from maskwatch.errors import SourceAuthError, SourceLost, SourceUnsupported
+from maskwatch.errors import BrokerDown, SourceAuthError, SourceLost, SourceUnsupported
 from maskwatch.media.frame import FrameSource, Grab
 from maskwatch.media.loaded import Loaded
 from maskwatch.settings import CameraSettings, MotionSettings, Source, SourceKind
@@ -88,6 +88,8 @@ class Stage:
         self.dropped: list[DropReason] = []
         self.answer = OfferStatus.ACCEPTED
         self.epochs = 0
+        self.wished: list[str] = []
+        self.lost_answers = 0
         self.cameras: list[Camera] = []
 
     def open(
@@ -115,7 +117,10 @@ class Stage:
         self.sent.append((hold.epoch, media_time_s))
         return self.answer
 
-    def new_epoch(self, hold: Hold) -> Hold:
+    def new_epoch(self, hold: Hold, epoch: str) -> Hold:
+        self.wished.append(epoch)
+        if len(self.wished) <= self.lost_answers:
+            raise BrokerDown("no answer")
         self.epochs += 1
         return Hold(hold.camera, f"epoch-{self.epochs}")
 
@@ -313,6 +318,19 @@ def test_loop_begins_a_new_epoch_and_does_not_spin(stage: Stage) -> None:
     wait_for(lambda: stage.epochs >= 3, WITHIN_S, "three rounds")
     assert time.monotonic() - began_s >= 3 / 20
     assert camera.status().reconnects == 0, "a film that plays again was never lost"
+
+
+def test_next_round_is_asked_for_again_under_the_same_name_when_no_answer_came(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest.camera, "Backoff", lambda *_delays: Backoff(0.01, 0.01))
+    stage.source.next = lambda: None
+    stage.lost_answers = 2
+    camera = stage.begin(loop=True)
+    wait_for(lambda: stage.epochs >= 2, WITHIN_S, "two rounds")
+    first, second, third, other = stage.wished[:4]
+    assert first == second == third != other
+    assert not camera.lost_hold
 
 
 def test_rate_and_width_change_without_opening_again(stage: Stage) -> None:
