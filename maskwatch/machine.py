@@ -19,7 +19,7 @@ from maskwatch.children import ChildSpec
 from maskwatch.demo.cameras import DEMO_CAMERAS, DemoCamera, ready_cameras, write_demo_config
 from maskwatch.embedded import start_servers
 from maskwatch.errors import ConfigError
-from maskwatch.service import SAME_WISH_S, Stop
+from maskwatch.service import SAME_WISH_S, Stop, stacks_on_signal
 from maskwatch.settings import Settings, WorkerSettings
 from maskwatch.supervisor import Supervisor
 
@@ -103,9 +103,13 @@ class Wishes:
         self._is_repeated = False
 
     def listen(self) -> None:
-        """Take SIGTERM, SIGINT and SIGHUP (a closed terminal: the services, in sessions of their own, don't get it)."""
+        """Take SIGTERM, SIGINT and SIGHUP (a closed terminal: the services, in sessions of their own, don't get it).
+
+        SIGUSR1 prints the stacks, as of every process.
+        """
         for number in _SIGNALS:
             signal.signal(number, self.on_signal)
+        stacks_on_signal()
 
     def ignore(self) -> None:
         """Leave further signals alone: all is done, and Python's own end would answer a late Ctrl-C with a failure."""

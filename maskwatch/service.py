@@ -14,7 +14,7 @@ import time
 import weakref
 from types import FrameType
 
-__all__ = ["SAME_WISH_S", "Stop", "die_with_parent", "process_name", "stop_on_signals"]
+__all__ = ["SAME_WISH_S", "Stop", "die_with_parent", "process_name", "stacks_on_signal", "stop_on_signals"]
 
 SAME_WISH_S = 0.5
 """A signal that follows another this closely is the same wish: systemd, `make` and `timeout` may deliver one twice."""
@@ -78,9 +78,14 @@ def stop_on_signals() -> Stop:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
+    stacks_on_signal()
+    return stop
+
+
+def stacks_on_signal() -> None:
+    """Make SIGUSR1, which ends a process that doesn't know it, print every thread's stack to stderr, and faults too."""
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
-    return stop
 
 
 def die_with_parent(parent: int | None = None) -> None:

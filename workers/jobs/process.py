@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import faulthandler
 import os
-import signal
 import socket
 import sys
 import time
@@ -22,7 +20,7 @@ from maskwatch.children import ChildSpec
 from maskwatch.errors import QueueError
 from maskwatch.jobs.records import JobRecords
 from maskwatch.metrics import ProcessMetrics
-from maskwatch.service import Stop
+from maskwatch.service import Stop, stacks_on_signal
 from maskwatch.settings import Settings
 from maskwatch.supervisor import Supervisor
 from workers.jobs.entry import CONFIG_VARIABLE
@@ -92,8 +90,7 @@ def run_queue(settings: Settings, queue: str, name: str) -> None:
         ConfigError: if there is no Redis in the settings.
         QueueError: if Redis can't be reached.
     """
-    faulthandler.enable()
-    faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
+    stacks_on_signal()
     with connect(settings.require_redis().durable.get_secret_value(), blocking=True) as client:
         with translated(client, "beginning to work"):
             take_over(client, name)
