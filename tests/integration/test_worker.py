@@ -25,7 +25,7 @@ from tests.support_pages import without_huge_pages
 from tests.support_queue import count, counts, held
 from tests.support_worker import moving_face, registered, require_shipped_models, rss_mb, started_worker
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(autouse=True)
@@ -191,7 +191,7 @@ def test_worker_and_detect_answer_help_without_any_model_runtime() -> None:
 def test_engine_keras_analyses_the_same_frames(redis_client: redis.Redis, redis_url: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     (hold,) = held(redis_client, "lobby")
-    with started_worker(redis_url, tmp_path, words=["--engine", "keras"], ready_within_s=300) as worker:
+    with started_worker(redis_url, tmp_path, words=["--engine", "keras"], ready_within_s=500) as worker:
         (info,) = wait_for(lambda: ProcessBook(redis_client).list("worker"), 60, "its registration")
         assert info.engine == "keras"
         analyse(redis_client, [hold], 0, 6)
