@@ -5,6 +5,7 @@ import html
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -272,6 +273,20 @@ def test_beginning_stays_when_its_end_is_on_another_page() -> None:
     again = violation(2, Verdict.WITHOUT_MASK, MORNING, 5)[0]
     assert without_told_beginnings([ended, again, began]) == [ended, again]
     assert without_told_beginnings([began]) == [began]
+
+
+def test_violation_that_a_mask_ended_tells_what_was_wrong_when_it_began(
+    browser: FlaskClient, records: FakeRecords
+) -> None:
+    began, ended = violation(910, Verdict.WITHOUT_MASK, MORNING + timedelta(days=2), 21)
+    records.add([began, replace(ended, verdict=Verdict.WITH_MASK, looks=20, scores=(0.54, 0.44, 0.02))])
+    page = browser.get("/events?from=2026-11-11&to=2026-11-11").text
+    assert "No mask for 21 s" in page
+    assert f"{began.looks} looks at the face, 94\u202f% sure on average" in page
+    alone = browser.get("/events?from=2026-11-11&to=2026-11-11&kind=violation_ended").text
+    assert "No proper mask for 21 s" in alone
+    assert "20 looks at the face, with a mask at the end" in alone
+    assert "54\u202f%" not in page + alone, "that is how sure it is of the mask"
 
 
 def test_event_page_goes_on_to_older_ones_with_the_same_filters(browser: FlaskClient) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from urllib.parse import urlencode
@@ -21,6 +22,7 @@ from web.answers.report import make_report, report_words
 from web.answers.source import Counted
 from web.answers.span import Span
 from web.answers.words import (
+    AGAINST,
     GROUP_WORDS,
     KIND_WORDS,
     SEVERITY_WORDS,
@@ -138,18 +140,22 @@ def events_page() -> str:
 def without_told_beginnings(rows: Sequence[Event]) -> list[Event]:
     """Leave out the beginning of each violation whose end is among the rows, since the end tells when it began.
 
+    Whoever puts a mask on ends a violation with one: then it tells what was wrong at first, and what that rests on.
+
     Args:
         rows: newest first.
     """
-    ended: dict[tuple[str, str, int | None, str, str], int] = {}
-    kept = []
+    ended: defaultdict[tuple[str, str, int | None, str, str], list[int]] = defaultdict(list)
+    kept: list[Event] = []
     for event in rows:
-        whose = (event.camera, event.epoch, event.track_id, event.rule, event.zone)
-        if event.kind is EventKind.VIOLATION_ENDED:
-            ended[whose] = ended.get(whose, 0) + 1
-        elif event.kind is EventKind.VIOLATION_STARTED and ended.get(whose):
-            ended[whose] -= 1
+        places = ended[event.camera, event.epoch, event.track_id, event.rule, event.zone]
+        if event.kind is EventKind.VIOLATION_STARTED and places:
+            at = places.pop()
+            if kept[at].verdict not in AGAINST:
+                kept[at] = replace(kept[at], verdict=event.verdict, looks=event.looks, scores=event.scores)
             continue
+        if event.kind is EventKind.VIOLATION_ENDED:
+            places.append(len(kept))
         kept.append(event)
     return kept
 

@@ -12,6 +12,7 @@ from maskwatch.types import LABELS, EventKind, Severity, Verdict
 from web.answers.span import Span
 
 __all__ = [
+    "AGAINST",
     "FEW",
     "GROUP_WORDS",
     "KIND_WORDS",
@@ -35,6 +36,9 @@ __all__ = [
 ]
 
 WHOLE_CAMERA = "whole picture"
+
+AGAINST = (Verdict.WITHOUT_MASK, Verdict.INCORRECT_MASK)
+"""Verdicts that say what was wrong."""
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
@@ -179,11 +183,13 @@ def event_title(event: Event) -> str:
 
 
 def evidence(event: Event) -> str:
-    """Say what a verdict rests on: how many looks, and how sure they were on average."""
+    """Say what a violation rests on: how many looks, and how sure they were on average that something was wrong."""
     if not event.looks:
         return ""
     looks = f"{event.looks} look{'' if event.looks == 1 else 's'} at the face"
-    if event.verdict is None or event.verdict is Verdict.UNKNOWN or len(event.scores) != len(LABELS):
+    if event.verdict is Verdict.WITH_MASK:
+        return f"{looks}, with a mask at the end"
+    if event.verdict not in AGAINST or len(event.scores) != len(LABELS):
         return looks
     sure = dict(zip((label.value for label in LABELS), event.scores, strict=True))[event.verdict.value]
     return f"{looks}, {percent(sure)} sure on average"
