@@ -48,7 +48,7 @@ class WebSettings(Part):
     session_hours: float = Field(default=168.0, ge=0.05, le=8760, description="hours of disuse that end a session")
     hosts: tuple[str, ...] = Field(default=(), description="names that the site answers to, beside loopback's and host")
     proxies: int = Field(default=0, ge=0, le=8, description="in front, whose X-Forwarded-For, -Proto are believed")
-    max_streams: int = Field(default=64, ge=1, le=1024, description="open streams; one more is answered 503")
+    max_streams: int = Field(default=64, ge=1, le=1024, description="open streams; see docs/security.md for one more")
     max_stream_fps: float = Field(default=15.0, ge=0.5, le=60)
     timezone: str | None = Field(default=None, description="of days and hours, such as Europe/Berlin; empty: ours")
 
