@@ -140,11 +140,11 @@ def test_a_share_of_the_start_stays_in_what_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_model_of_another_shape_is_refused_as_a_start(tmp_path: Path) -> None:
+    from models.backbones import build_classifier
     from training.fit import fit
 
     faces = samples(6)
-    (tmp_path / "first").mkdir()
-    fit(recipe(tmp_path / "first", epochs_head=1), faces, faces, resume=False)
-    other = recipe(tmp_path / "second", alpha=0.5, start_from=tmp_path / "first" / "best.keras")
+    build_classifier("mobilenet_v2", 32, 0.35, "none").save(tmp_path / "best.keras")
+    other = recipe(tmp_path / "second", alpha=0.5, start_from=tmp_path / "best.keras")
     with pytest.raises(ConfigError, match=r"--start-from .*best\.keras: expected a classifier of this backbone"):
         fit(other, faces, faces, resume=False)
