@@ -36,7 +36,7 @@ def worker(config: Path | None, name: str | None, engine: str | None) -> None:
 
     log.configure(settings.log, "worker")
     stop = stop_on_signals()
-    from workers.live import run
+    from workers.worker_process import run
 
     name = name or process_name()
     with _edge("worker.crashed", name):  # leases run out, which is how a deadly frame is found

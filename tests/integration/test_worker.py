@@ -167,9 +167,9 @@ def test_worker_without_redis_in_the_configuration_says_so(tmp_path: Path) -> No
 
 def test_error_that_nobody_expected_is_logged_with_its_traceback_and_exit_code_1() -> None:
     code = (
-        "import workers.live\n"
+        "import workers.worker_process\n"
         "def fail(*_): raise ZeroDivisionError('a deadly frame')\n"
-        "workers.live.run = fail\n"
+        "workers.worker_process.run = fail\n"
         "from maskwatch.cli import main\n"
         "main(['worker', '--name', 'one'])\n"
     )

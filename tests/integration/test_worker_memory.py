@@ -28,7 +28,7 @@ def python(code: str) -> str:
 
 def test_worker_imports_neither_scipy_nor_pyav() -> None:
     python(
-        "import sys, workers.live\n"
+        "import sys, workers.worker_process\n"
         "heavy = {'scipy', 'av', 'tensorflow', 'keras', 'h5py', 'skimage'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
@@ -37,7 +37,7 @@ def test_worker_imports_neither_scipy_nor_pyav() -> None:
 def test_peak_memory_of_both_profiles_and_crowds_stays_below_its_limit() -> None:
     code = """
 import numpy as np
-import workers.live
+import workers.worker_process
 from maskwatch.types import Profile
 from workers.models import load_models
 
