@@ -109,7 +109,7 @@ class Detect:
                 yield finding
 
     def _picture(self, one: Input, finding: Finding) -> None:
-        frame_bgr = read_image(one.path)
+        frame_bgr = _only_picture(one) if one.source.is_live else read_image(one.path)
         first, last = self._pictures.process([frame_item(frame_bgr, 0.0, b"", self._looking), end_item(b"")])
         result = analysed(first)
         finding.add(FrameResult(FrameStatus.OK, result.size_wh, result.people, last.result.closed), 0.0)
@@ -184,6 +184,19 @@ class Detect:
         if self._window is not None and not self._window.show(frame_bgr, wait=wait):
             self.was_quit = True
             self._stop.request()
+
+
+def _only_picture(one: Input) -> UInt8Array:
+    """Fetch the picture at an address: (H, W, 3) uint8 BGR.
+
+    Raises:
+        SourceError: if there is none.
+    """
+    with open_source(one.source, width=None) as source:
+        frame = source.read()
+    if frame is None:
+        raise SourceError(f"{one.shown}: holds no picture")
+    return frame.frame_bgr
 
 
 def film_fps(source: FrameSource, every: int) -> float:

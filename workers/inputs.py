@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from maskwatch.errors import MaskwatchError, SourceError
 from maskwatch.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -67,7 +68,8 @@ def expand(words: Sequence[str]) -> tuple[list[Input], list[tuple[str, Maskwatch
 def _inputs_of(word: str) -> list[Input]:
     source = parse_source(word)
     if source.is_live:
-        return [Input(InputKind.STREAM, source, scrub_url(word))]
+        is_image = source.kind is SourceKind.URL and Path(urlsplit(word).path).suffix.lower() in IMAGE_SUFFIXES
+        return [Input(InputKind.IMAGE if is_image else InputKind.STREAM, source, scrub_url(word))]
     path = Path(source.location)
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
