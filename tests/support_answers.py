@@ -13,7 +13,7 @@ from maskwatch.errors import StoreDown, WireError
 from maskwatch.events import Event, PersonClosed, event_id, person_id
 from maskwatch.store import By, ComplianceRow, EventFilter, EventPage
 from maskwatch.types import EventKind, Severity, Verdict
-from web.answers.source import Counted
+from web.records import Counted
 
 __all__ = ["BERLIN", "FakeRecords", "closed", "some_weeks", "violation"]
 

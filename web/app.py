@@ -11,7 +11,6 @@ from web.answers.api import answers_api
 from web.answers.kept import kept_records
 from web.answers.look import install_words
 from web.answers.pages import answers
-from web.answers.source import Records
 from web.answers.span import site_zone
 from web.api import api, operations
 from web.bodies import install_bounds
@@ -27,6 +26,7 @@ from web.login.pages import login_pages
 from web.login.visitor import Login
 from web.notified import NotificationCollector
 from web.pages import pages
+from web.records import Records
 from web.site import Site
 from web.streams import StreamSlots
 

@@ -12,10 +12,10 @@ from werkzeug.exceptions import BadRequest, NotFound
 from maskwatch.broker.messages import CameraView
 from maskwatch.metrics import ProcessMetrics
 from maskwatch.settings import Settings
-from web.answers.source import Records
 from web.bus import Bus
 from web.hub import Hub
 from web.painter import WIDTHS
+from web.records import Records
 from web.streams import StreamSlots
 
 __all__ = ["Site", "asked_width", "find_camera", "site", "site_of"]

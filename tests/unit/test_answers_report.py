@@ -9,8 +9,8 @@ from maskwatch.events import Event
 from maskwatch.types import Verdict
 from tests.support_answers import BERLIN, FakeRecords, violation
 from web.answers.report import Violations, make_report
-from web.answers.source import Counted
 from web.answers.span import Span
+from web.records import Counted
 
 MIDNIGHT = datetime.combine(date(2026, 11, 9), time(), BERLIN)
 NOON = datetime(2026, 11, 9, 11, tzinfo=UTC)

@@ -13,8 +13,8 @@ from maskwatch.events import Event
 from maskwatch.store import By, ComplianceRow, EventPage
 from web.answers.asked import Args, EventsAsked, ask_compliance, ask_events
 from web.answers.rows import compliance_csv, compliance_row, event_row, events_csv, span_row
-from web.answers.source import Counted
 from web.asked import AskedWrong, shown_received
+from web.records import Counted
 from web.site import site
 
 __all__ = [

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from maskwatch.store import By, EventFilter
 from maskwatch.types import EventKind, Severity
-from web.answers.source import Counted
 from web.answers.span import Span, parse_span, parse_zone
 from web.asked import AskedWrong, nearest, refuse_unknown, shown_received
+from web.records import Counted
 
 __all__ = [
     "MOST_EVENTS",

@@ -10,7 +10,7 @@ from maskwatch.blobs import BlobStore
 from maskwatch.events import Event
 from maskwatch.settings import Settings
 from maskwatch.store import By, ComplianceRow, EventFilter, EventPage, Store
-from web.answers.source import Counted
+from web.records import Counted
 
 __all__ = ["KeptRecords", "kept_records"]
 

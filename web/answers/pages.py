@@ -19,7 +19,6 @@ from web.answers.api import args_of_request, find_compliance, find_events, now, 
 from web.answers.asked import MOST_EVENTS, Args, ask_compliance, ask_events
 from web.answers.groups import grouped
 from web.answers.report import make_report, report_words
-from web.answers.source import Counted
 from web.answers.span import Span
 from web.answers.words import (
     AGAINST,
@@ -32,6 +31,7 @@ from web.answers.words import (
     event_title,
     evidence,
 )
+from web.records import Counted
 from web.site import site
 
 __all__ = ["answers"]

@@ -17,9 +17,9 @@ from maskwatch.store import By, ComplianceRow, EventFilter
 from maskwatch.types import EventKind, Verdict
 from web.answers.groups import Grouped, grouped
 from web.answers.look import install_words
-from web.answers.source import Counted, Records
 from web.answers.span import Span
 from web.answers.words import WHOLE_CAMERA
+from web.records import Counted, Records
 
 __all__ = ["MOST_EVENTS", "Report", "Violations", "make_report", "report_file", "report_words"]
 

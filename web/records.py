@@ -1,4 +1,4 @@
-"""What the answers are made of."""
+"""What has been recorded, as the site and its answers ask for it."""
 
 from __future__ import annotations
 
