@@ -39,7 +39,7 @@ def redis_server(binary: str | None = None, *options: str, port: int | None = No
     url = f"redis://127.0.0.1:{port}/0"
     try:
         with connect(url) as probe:
-            wait_for(lambda: _answers(probe), 60, f"an answer of {command[0]}")
+            wait_for(lambda: _answers(process, probe), 60, f"an answer of {command[0]}")
         yield url
     finally:
         process.kill()
@@ -85,7 +85,8 @@ def _flushed(url: str) -> Iterator[redis.Redis]:
         client.flushall()
 
 
-def _answers(probe: redis.Redis) -> bool:
+def _answers(process: subprocess.Popen[bytes], probe: redis.Redis) -> bool:
+    assert process.poll() is None, f"the server ended with {process.returncode}"  # another one may answer
     try:
         return bool(probe.ping())
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ import numpy as np
 
 from maskwatch.broker.connect import connect
 from maskwatch.settings import parse_settings
-from tests.support import ROOT, free_port, wait_for
+from tests.support import ROOT, wait_for
 from web.app import create_app
 from web.bus import RedisBus
 from web.server import SiteServer
@@ -60,18 +61,26 @@ def site_process(
     redis_url: str, log: Path, settings: Mapping[str, str] | None = None
 ) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Run `maskwatch web` as a user does, logging to a file, with more variables; give its port and process."""
-    port = free_port()
     redis = {"MASKWATCH_REDIS__LIVE": redis_url, "MASKWATCH_REDIS__DURABLE": redis_url}
     environ = {**os.environ, **redis, **(settings or {})}
     with log.open("wb") as err:
-        command = [sys.executable, "-m", "maskwatch", "web", "--port", str(port)]
+        command = [sys.executable, "-m", "maskwatch", "web", "--port", "0"]
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=err)
     try:
+        port = wait_for(lambda: _told_port(process, log), 120, f"the site listens; it logs to {log}")
         wait_for(lambda: _is_healthy(port), 120, f"an answer of the site, which logs to {log}")
         yield port, process
     finally:
         process.kill()
         process.communicate(timeout=10)
+
+
+def _told_port(process: subprocess.Popen[bytes], log: Path) -> int | None:
+    """Return the port that the site says it listens on, once it does."""
+    said = log.read_text(errors="replace")
+    assert process.poll() is None, f"the site ended with {process.returncode}:\n{said}"
+    found = re.search(r'"url": "http://[^"]*:(\d+)/?"', said)
+    return int(found[1]) if found else None
 
 
 def _is_healthy(port: int) -> bool:

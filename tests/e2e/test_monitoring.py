@@ -162,8 +162,10 @@ def test_every_query_of_every_panel_has_data(name: str, run: Run) -> None:
 
 
 def test_chosen_cameras_and_zones_are_found(run: Run) -> None:
-    assert set(run.prometheus.ask("label/camera/values")) == {"lobby", "ward", "spare"}
-    assert set(run.prometheus.ask("label/zone/values")) == {"door"}
+    def found() -> tuple[set[str], set[str]]:
+        return set(run.prometheus.ask("label/camera/values")), set(run.prometheus.ask("label/zone/values"))
+
+    wait_for(lambda: found() == ({"lobby", "ward", "spare"}, {"door"}), GENEROUS_S, "all cameras and zones")
 
 
 @pytest.mark.parametrize(
@@ -177,13 +179,10 @@ def test_chosen_cameras_and_zones_are_found(run: Run) -> None:
     ],
 )  # fmt: skip
 def test_values_of_labels_are_closed_sets(label: str, values: set[str], run: Run) -> None:
-    found = {
-        value
-        for labels, _ in run.prometheus.query(f'{{__name__=~"maskwatch_.+", {label}!=""}}')
-        for value in [labels[label]]
-    }
-    assert found
-    assert found <= values
+    def found() -> set[str]:
+        return {labels[label] for labels, _ in run.prometheus.query(f'{{__name__=~"maskwatch_.+", {label}!=""}}')}
+
+    assert wait_for(found, GENEROUS_S, f"a value of {label}", 0.2) <= values
 
 
 def counts_once(run: Run, record: str, name: str) -> bool:
@@ -231,11 +230,11 @@ def test_killed_worker_takes_no_count_with_it(run: Run) -> None:
     killed = min(workers)
     os.kill(killed, signal.SIGKILL)
     wait_for(lambda: run.up.pids("worker") - workers, GENEROUS_S, "another worker is started")
-    before = run.prometheus.value('camera:maskwatch_frames_analysed:max{camera="lobby"}')
-    assert before is not None
+    frames = 'camera:maskwatch_frames_analysed:max{camera="lobby"}'
+    before = wait_for(lambda: run.prometheus.value(frames), GENEROUS_S, "a count of frames")
 
     def goes_on() -> bool:
-        return (run.prometheus.value('camera:maskwatch_frames_analysed:max{camera="lobby"}') or 0) > before + 10
+        return (run.prometheus.value(frames) or 0) > before + 10
 
     wait_for(goes_on, GENEROUS_S, "frames are analysed", 0.5)
     assert resets(run) == 0
@@ -264,7 +263,7 @@ def test_site_that_ends_leaves_the_counters_as_they_were(run: Run) -> None:
 
 def test_removed_camera_s_series_disappear(run: Run) -> None:
     everything = partial(run.prometheus.query, '{camera="spare"}')
-    assert everything()
+    wait_for(everything, GENEROUS_S, "something is said of the camera", 0.5)
     run.config.write_text(CAMERAS.format(film=run.film))
     wait_for(lambda: not everything(), GENEROUS_S, "nothing is said of the removed camera", 0.5)
     assert run.prometheus.query('{camera="ward"}')

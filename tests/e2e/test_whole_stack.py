@@ -212,6 +212,11 @@ def test_killed_ingest_and_worker_are_replaced_by_the_others(whole: Whole) -> No
 
 def test_counts_are_exact_in_the_end(whole: Whole) -> None:
     """What the metrics count is what the record holds, and every frame has one fate."""
+
+    def somebody_went_by() -> bool:
+        return all(sum(camera.people.values()) for camera in counts(whole.client).cameras.values())
+
+    wait_for(somebody_went_by, GENEROUS_S, "somebody has gone by every camera", 0.2)
     whole.ingests[1].send_signal(signal.SIGTERM)
     assert whole.ingests[1].wait(20) == 0
 
