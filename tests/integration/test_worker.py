@@ -197,4 +197,4 @@ def test_engine_keras_analyses_the_same_frames(redis_client: redis.Redis, redis_
         analyse(redis_client, [hold], 0, 6)
         (person,) = Viewer(redis_client).fetch(["lobby"])["lobby"].result.people
         assert person.verdict is Verdict.WITHOUT_MASK
-        assert worker.stop() == 0
+        assert worker.stop(120.0) == 0
