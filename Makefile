@@ -13,6 +13,8 @@ PORT ?= 8080
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# An -m here replaces the one of pyproject.toml, so it says again what that leaves out.
+USUAL := not bench and not slow
 DEBIAN_FOR_TESTS := gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
 	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav python3-gi ffmpeg redis-server postgresql chromium \
 	iproute2 curl wget mosquitto prometheus
@@ -25,9 +27,10 @@ run: $(VENV)/.run ## install, then start everything with the demo cameras (HOST=
 	exec $(BIN)/maskwatch up --demo --host $(HOST) --port $(PORT)
 
 .PHONY: test
-test: debian $(VENV)/.test ## install what the tests need, then run all but the slow ones, 20 minutes on two cores
+test: debian $(VENV)/.test ## install what the tests need, then run all but the slow ones, a quarter of an hour on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/integration
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(USUAL) and not alone" tests/e2e
+	$(BIN)/python -m pytest -m "$(USUAL) and alone" tests/e2e
 
 .PHONY: test-slow
 test-slow: debian $(VENV)/.test ## what takes minutes more: trainings, and what the images install
@@ -60,8 +63,9 @@ format: $(VENV)/.test ## let ruff rewrite the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Making the environment may install a package too.
 .PHONY: debian
-debian: ## what some tests need from Debian; only root can install it, others get the line to run
+debian: | $(BIN)/python ## what some tests need from Debian; only root can install it, others get the line to run
 	@missing=""; \
 	if ! command -v dpkg-query >/dev/null; then echo "no Debian packages here: tests that need them skip"; exit 0; fi; \
 	for package in $(DEBIAN_FOR_TESTS); do \

@@ -22,7 +22,7 @@ from tests.support_worker import moving_face, require_shipped_models, started_wo
 from workers.bench.figures import difference, histogram_quantile_s
 from workers.bench.load import camera_names, produce_job
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.alone]
 
 CAMERAS, FPS, SECONDS = 24, 30.0, 30.0
 GENEROUS_S = 120.0

@@ -20,7 +20,7 @@ from maskwatch.types import EventKind, Verdict
 from tests.support import ROOT, wait_for
 from tests.support_up import GENEROUS_S, Up, at_home, started_up
 
-pytestmark = pytest.mark.timeout(5 * GENEROUS_S)
+pytestmark = [pytest.mark.timeout(5 * GENEROUS_S), pytest.mark.alone]
 
 CAMERAS = {
     "lobby": "zones: {hall: {polygon: [[0, 0], [1, 0], [1, 1], [0, 1]], require_mask: true}}",

@@ -176,6 +176,7 @@ def test_second_up_on_the_same_state_dir_is_refused(demo: Up) -> None:
     assert demo.process.poll() is None
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("number", "words"), [(signal.SIGTERM, ["--demo"]), (signal.SIGINT, [])])
 def test_signal_ends_everything_in_order(number: signal.Signals, words: list[str], home: Path) -> None:
     with started_up(home, "--workers", "1", *words) as up:
