@@ -9,7 +9,7 @@ from maskwatch.zones import Zone
 from workers.items import PipelineItem
 from workers.matters import RuleState
 from workers.rules import Moment, Outcome, Sighting, step
-from workers.track import Track, Tracks
+from workers.track import TrackOptions, Tracks
 from workers.verdict import Evidence
 from workers.zones import zones_at
 
@@ -22,7 +22,7 @@ def sightings(
     evidence: Mapping[int, Evidence],
     zones: Sequence[Zone],
     size_wh: tuple[int, int],
-    shown_s: float,
+    options: TrackOptions,
 ) -> tuple[Sighting, ...]:
     """Return the tracks that are in a frame: those that were found, and people who are hidden for a moment.
 
@@ -33,13 +33,13 @@ def sightings(
         evidence: this frame included, by track id.
         zones: of the camera.
         size_wh: width and height of the frame in pixels.
-        shown_s: for how many seconds a predicted place counts as one.
+        options: for how long a predicted place counts as one.
     """
     width, height = size_wh
     seen = []
     for track in tracks.items:
         is_seen = track.track_id in looks
-        if is_seen or (track.is_confirmed and _age_s(tracks, track) <= shown_s):
+        if is_seen or (track.is_confirmed and tracks.is_shown(track, options)):
             held = evidence.get(track.track_id)
             seen.append(
                 Sighting(
@@ -98,7 +98,3 @@ def judge_end(rules: RuleState, epoch: str, item: PipelineItem, closed: Mapping[
     return step(
         rules, Moment(item.camera, epoch, 0.0, item.wall_time_utc, closed=closed, keeps_pictures=keeps_pictures)
     )
-
-
-def _age_s(tracks: Tracks, track: Track) -> float:
-    return 0.0 if tracks.time_s is None else tracks.time_s - track.seen_s

@@ -308,8 +308,7 @@ class Pipeline:
             return ()
         looks = {one: turn.looks[at][0] if at in turn.looks else () for one, at in turn.step.found.items()}
         size_wh = (turn.frame_bgr.shape[1], turn.frame_bgr.shape[0])
-        shown_s = self._options.track.shown_s
-        return sightings(state.tracks, looks, state.evidence, turn.item.zones, size_wh, shown_s)
+        return sightings(state.tracks, looks, state.evidence, turn.item.zones, size_wh, self._options.track)
 
     def _vote(self, turn: _Turn, step: Step, known: dict[int, Evidence]) -> None:
         for track_id, at in step.found.items():
@@ -342,7 +341,7 @@ class Pipeline:
         people = []
         for track in state.tracks.items:
             at = turn.step.found.get(track.track_id)
-            if track.is_confirmed and (at is not None or self._is_shown(track, state)):
+            if track.is_confirmed and (at is not None or state.tracks.is_shown(track, self._options.track)):
                 said = turn.looks[at][0] if at in turn.looks else ()
                 if at in turn.settled:
                     said = state.glances[track.track_id].probabilities
@@ -359,9 +358,6 @@ class Pipeline:
         """Return where faces are that viewers mustn't see; one that is missed now, where it is predicted to be."""
         predicted = (track.box_unit(size_wh[1] / size_wh[0]) for track in state.tracks.items)
         return *boxes_unit(turn.detections, size_wh), *predicted
-
-    def _is_shown(self, track: Track, state: CameraState) -> bool:
-        return state.tracks.time_s is not None and state.tracks.time_s - track.seen_s <= self._options.track.shown_s
 
 
 def _flips(turn: _Turn, step: Step, held: Mapping[int, Glance]) -> int:

@@ -25,6 +25,10 @@ __all__ = ["MOST_TRACKS", "Step", "Track", "TrackOptions", "Tracks", "advance", 
 MOST_TRACKS = 50
 """What fits into a camera's state of 8 KB, beside what its rules need."""
 
+_ROUNDING_S = 0.001
+"""Times come back from a camera's state in single precision. Frames come at round distances, so what happens after
+half a second mustn't depend on whether the state was packed in between."""
+
 _FOUND_NOISE = 0.12
 """Standard deviation of a detected centre, in face sizes."""
 
@@ -135,6 +139,10 @@ class Tracks:
     next_id: int = 1
     items: tuple[Track, ...] = ()
 
+    def is_shown(self, track: Track, options: TrackOptions) -> bool:
+        """Tell whether a person who wasn't found in the last frame is still shown where they should be."""
+        return self.time_s is not None and self.time_s - track.seen_s <= options.shown_s + _ROUNDING_S
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -175,7 +183,7 @@ def advance(
     """
     options = options or TrackOptions()
     closed: tuple[int, ...] = ()
-    if tracks.time_s is not None and media_time_s - tracks.time_s > options.gap_s:
+    if tracks.time_s is not None and media_time_s - tracks.time_s > options.gap_s + _ROUNDING_S:
         ended = close_all(tracks)
         tracks, closed = ended.tracks, ended.closed
     now_s = media_time_s if tracks.time_s is None else max(tracks.time_s, media_time_s)
@@ -246,7 +254,7 @@ def _correct(track: Track, box: NDArray[np.float64], score: float, now_s: float,
 
 def _confirm(track: Track, width: int, now_s: float, options: TrackOptions) -> Track:
     """Make a track a person when it has been seen often, long and large enough."""
-    is_lasting = track.hits >= options.confirm_hits and now_s - track.first_s >= options.confirm_s
+    is_lasting = track.hits >= options.confirm_hits and now_s - track.first_s >= options.confirm_s - _ROUNDING_S
     is_confirmed = track.is_confirmed or (is_lasting and max(track.size) * width >= options.confirm_px)
     return replace(track, is_confirmed=is_confirmed)
 
@@ -310,7 +318,7 @@ def _age(
     patience_s = max(options.tentative_s, 1.5 * passed_s)
     lost_s = max(options.lost_s, 1.5 * passed_s)
     for track in tracks:
-        if now_s - track.seen_s <= (lost_s if track.is_confirmed else patience_s):
+        if now_s - track.seen_s <= (lost_s if track.is_confirmed else patience_s) + _ROUNDING_S:
             kept.append(track)
         elif track.is_confirmed:
             gone.append(track.track_id)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskwatch.types import Detection
+from workers.state import CameraState, pack_state, unpack_state
 from workers.track import MOST_TRACKS, Step, TrackOptions, Tracks, advance, close_all
 
 SIZE_WH = (640, 360)
@@ -197,3 +198,22 @@ def test_people_who_stand_apart_are_counted_right_with_noise_and_misses(seed: in
     steps = walk(frames, fps)
     assert sum(len(step.closed) for step in steps) == 0
     assert len(confirmed(steps[-1])) == 3
+
+
+@pytest.mark.parametrize("fps", [2, 5, 10, 12.5, 25, 30])
+def test_what_happens_when_is_the_same_whether_the_state_was_packed_in_between(fps: float) -> None:
+    options = TrackOptions()
+    for first in range(40):
+        told = []
+        for every in (1, 3, 1000):
+            tracks, course = Tracks(), []
+            for number in range(round(5 * fps)):
+                seen = [face(100)] if number < 1.2 * fps else []
+                step = advance(tracks, seen, SIZE_WH, (first + number) / fps, options)
+                tracks = step.tracks
+                if number % every == 0:
+                    tracks = unpack_state(pack_state(CameraState("e", tracks))).tracks
+                shown = [one.track_id for one in tracks.items if tracks.is_shown(one, options)]
+                course.append((confirmed(step), shown, step.closed))
+            told.append(course)
+        assert told[0] == told[1] == told[2]
