@@ -28,7 +28,7 @@ run: $(VENV)/.run ## install, then start everything with the demo cameras (HOST=
 
 .PHONY: test
 test: debian $(VENV)/.test ## install what the tests need, then run all but the slow ones, a quarter of an hour on two cores
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/integration
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/unit
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(USUAL) and not alone" tests/e2e
 	$(BIN)/python -m pytest -m "$(USUAL) and alone" tests/e2e
 
